@@ -19,9 +19,9 @@ type Prompt struct {
 	Rows    []Row       `json:"rows,omitempty"` // things listed with their own buttons: passkeys, sessions, scopes
 	Passkey *Ceremony   `json:"passkey,omitempty"`
 	Leave   *Leave      `json:"leave,omitempty"`
-	Back    bool        `json:"back,omitempty"`    // filled in by the engine: `back` would lead somewhere
-	Switch  bool        `json:"switch,omitempty"`  // "Not you?" on the account line: input action `restart`
-	Policy  *PasswordUI `json:"policy,omitempty"`  // with a new_password field
+	Back    bool        `json:"back,omitempty"`   // filled in by the engine: `back` would lead somewhere
+	Switch  bool        `json:"switch,omitempty"` // "Not you?" on the account line: input action `restart`
+	Policy  *PasswordUI `json:"policy,omitempty"` // with a new_password field
 }
 
 // Text is wording by key (docs/design/pages.md §5) or an author's own words by language ("" is the default language). Args fill placeholders.

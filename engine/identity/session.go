@@ -38,6 +38,8 @@ type Grant struct {
 	Session    string // public id; "" for none
 	Flow       string
 	Scope      []string
+	Redirect   string // redirect URI of the authorization request, compared at redemption
+	Challenge  string // PKCE S256 challenge; "" when the request had none
 	Request    json.RawMessage
 	Verdict    json.RawMessage
 	Offline    bool // outlives its session
