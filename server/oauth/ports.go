@@ -5,7 +5,6 @@ package oauth
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/stile-id/stile/engine/identity"
@@ -34,21 +33,21 @@ type Started struct {
 	Cookies []string // Set-Cookie values to pass on, as they are
 }
 
-// Grants is what the authorization server needs of the ledger. Each method is one store trip; Redeem and Refresh are one
+// Grants is what the authorization server needs of the ledger. Each method is one store trip; Redeem and Rotate are one
 // conditional statement where they succeed.
 type Grants interface {
 	// Redeem uses a grant's code up if the grant is live (not redeemed, revoked, expired; account active) and Client,
 	// Redirect and Challenge are the ones it was made with. It sets Generation 1 when offline or refresh is wanted (Refresh true) and Idle.
-	// ErrRefused: a check failed and nothing changed. ErrRepeated: every check held but the code was used before; the
+	// identity.ErrRefused: a check failed and nothing changed. identity.ErrRepeated: every check held but the code was used before; the
 	// grant is revoked now, with all that rests on it, in the same call.
-	Redeem(ctx context.Context, r Redemption) (Live, error)
+	Redeem(ctx context.Context, r identity.Redemption) (identity.Live, error)
 	// Rotate moves the head of a grant's refresh tokens from Generation to Generation+1 under the same conditions (and its session
 	// being live unless the grant is offline). A generation one behind whose rotation is at most Grace old gets the head again,
-	// unmoved. ErrRefused: no live grant of this client. ErrRepeated: an older generation; the grant is revoked now. Keep true leaves the
+	// unmoved. identity.ErrRefused: no live grant of this client. identity.ErrRepeated: an older generation; the grant is revoked now. Keep true leaves the
 	// generation as it is (sender-constrained clients).
-	Rotate(ctx context.Context, r Rotation) (Live, error)
-	// Status tells whether a grant and a token id are still good, with the account; ErrRefused when they are not.
-	Status(ctx context.Context, grant, token string, now time.Time) (Live, error)
+	Rotate(ctx context.Context, r identity.Rotation) (identity.Live, error)
+	// Status tells whether a grant and a token id are still good, with the account; identity.ErrRefused when they are not.
+	Status(ctx context.Context, grant, token string, now time.Time) (identity.Live, error)
 	// Grant reads a grant in whatever state; identity.ErrNotFound.
 	Grant(ctx context.Context, id string) (*identity.Grant, error)
 	RevokeGrant(ctx context.Context, id, reason string, at time.Time) error
@@ -58,51 +57,11 @@ type Grants interface {
 	TokenRevoked(ctx context.Context, token string) (bool, error)
 }
 
-// Redemption is one try to redeem a code.
-type Redemption struct {
-	Grant, Client, Redirect, Challenge string
-	Refresh                            bool
-	At, Idle                           time.Time
-}
-
-// Rotation is one use of a refresh token.
-type Rotation struct {
-	Grant, Client string
-	Generation    int64
-	Keep          bool
-	Grace         time.Duration
-	At, Idle      time.Time
-}
-
-// Live is a grant that holds, and the account it is about, read in the same trip.
-type Live struct {
-	Grant   identity.Grant
-	Account identity.Account // identifiers and attributes; no credentials
-}
-
-var (
-	// ErrRefused: there is no live grant that fits; nothing changed.
-	ErrRefused = errors.New("oauth: no live grant fits")
-	// ErrRepeated: a code or refresh token was used a second time; its grant is revoked.
-	ErrRepeated = errors.New("oauth: used twice")
-)
-
-// SigningKey is a key pair as the ledger keeps it: Private is sealed under the master key. State is next, current or retiring.
-type SigningKey struct {
-	ID        string
-	Algorithm string // JWA: ES256, RS256
-	State     string
-	Public    json.RawMessage // JWK
-	Private   []byte
-	Created   time.Time
-	Changed   time.Time // when State was set
-}
-
 // KeyRing is where signing keys are kept.
 type KeyRing interface {
-	SigningKeys(ctx context.Context) ([]SigningKey, error)
+	SigningKeys(ctx context.Context) ([]identity.SigningKey, error)
 	// ChangeKeys puts and removes keys in one transaction if the ring's revision is still was; identity.ErrConflict otherwise.
-	ChangeKeys(ctx context.Context, was int64, put []SigningKey, remove []string) error
+	ChangeKeys(ctx context.Context, was int64, put []identity.SigningKey, remove []string) error
 	// KeysRevision grows with every change.
 	KeysRevision(ctx context.Context) (int64, error)
 }
