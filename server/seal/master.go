@@ -18,8 +18,14 @@ const KeySize = 32
 // ErrKey: the text or file holds no master key.
 var ErrKey = errors.New("seal: not a master key (32 bytes in base64)")
 
-// Master is the key everything else is derived from. It does not print, log or marshal, and cannot be read back.
-type Master struct{ key *[KeySize]byte }
+// Master is the key everything else is derived from. It does not print, log or marshal, and cannot be read back. It lies
+// behind a pointer to a string: that is what fmt never follows, not even for a wrong verb.
+type Master struct{ key *string }
+
+func hold(b []byte) Master {
+	s := string(b)
+	return Master{key: &s}
+}
 
 // Parse reads a master key from base64 (standard or URL alphabet, padded or not).
 func Parse(text string) (Master, error) {
@@ -29,11 +35,10 @@ func Parse(text string) (Master, error) {
 	if err != nil || len(b) != KeySize {
 		return Master{}, ErrKey // without the text: it may be nearly a key
 	}
-	m := Master{key: (*[KeySize]byte)(b)}
-	if *m.key == [KeySize]byte{} {
+	if [KeySize]byte(b) == [KeySize]byte{} {
 		return Master{}, fmt.Errorf("%w: all zero", ErrKey)
 	}
-	return m, nil
+	return hold(b), nil
 }
 
 // Generate makes a new master key and returns it with the text that Parse reads.
@@ -42,7 +47,7 @@ func Generate(random io.Reader) (Master, Secret, error) {
 	if _, err := io.ReadFull(random, b); err != nil {
 		return Master{}, Secret{}, fmt.Errorf("generate master key: %w", err)
 	}
-	return Master{key: (*[KeySize]byte)(b)}, NewSecret(base64.RawURLEncoding.EncodeToString(b)), nil
+	return hold(b), NewSecret(base64.RawURLEncoding.EncodeToString(b)), nil
 }
 
 // Zero reports whether there is no key.
@@ -53,7 +58,7 @@ func (m Master) derive(purpose string) []byte {
 	if m.key == nil {
 		panic("seal: use of a zero master key") // a wiring mistake; no request can cause it
 	}
-	k, err := hkdf.Key(sha256.New, m.key[:], nil, "stile/1/"+purpose, KeySize)
+	k, err := hkdf.Key(sha256.New, []byte(*m.key), nil, "stile/1/"+purpose, KeySize)
 	if err != nil {
 		panic("seal: derive: " + err.Error()) // only for impossible lengths
 	}
