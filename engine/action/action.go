@@ -37,6 +37,11 @@ type Contract struct {
 	Uses     []Use
 	// Expressions are JavaScript conditions that the step evaluates through Turn.Script.First, in order.
 	Expressions []string
+	// Open: the outcomes are those the step's `next` names (decide); none gives facts.
+	Open bool
+	// Calls names a flow that is walked in this step's place; the outcomes are its ends. Inputs are its inputs' values (may hold ${…}).
+	Calls  string
+	Inputs map[string]json.RawMessage
 	// Browser: the step needs one (a redirect, a passkey), so it cannot run in a backchannel.
 	Browser bool
 }

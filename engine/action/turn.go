@@ -3,6 +3,7 @@ package action
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"time"
 
@@ -62,9 +63,10 @@ type Result struct {
 	// Deny ends the journey at once with this code and message.
 	Deny *journey.Denial
 
-	Output   any             // with Outcome: marshalled to JSON, must fit the declared Output
-	Box      json.RawMessage // with Prompt: remembered until the step is left; nil forgets
-	Subject  string          // with an Outcome that Sets: the account id
+	Output   any               // with Outcome: marshalled to JSON, must fit the declared Output
+	Box      json.RawMessage   // with Prompt: remembered until the step is left; nil forgets
+	Subject  string            // with an Outcome that Sets: the account id
+	Account  *identity.Account // the subject's account, when the step has just read or made it; spares a second reading
 	Evidence []verdict.Evidence
 	Writes   []identity.Write
 	Then     []Effect
@@ -99,6 +101,9 @@ type ConnectorRequest struct {
 	Timeout time.Duration     `json:"-"`
 }
 
+// ErrConnector marks a connector call that brought no usable answer.
+var ErrConnector = errors.New("connector error")
+
 // ConnectorReply is its answer: any status, and the body when it was JSON of bounded size.
 type ConnectorReply struct {
 	Status int             `json:"status"`
@@ -106,7 +111,7 @@ type ConnectorReply struct {
 }
 
 // Connectors is the port to declared outside systems. An error means no usable answer came (refused, timed out, circuit
-// open, too big, not JSON); a 404 or 500 is an answer.
+// open, too big, not JSON) and Is ErrConnector; a 404 or 500 is an answer.
 type Connectors interface {
 	Call(ctx context.Context, connector string, r ConnectorRequest) (ConnectorReply, error)
 }

@@ -23,6 +23,7 @@ type Journey struct {
 	Boxes    map[string]json.RawMessage `json:"x,omitempty"` // private memory, by step path
 	Prompt   json.RawMessage            `json:"p,omitempty"` // what the waiting step asks, as shown
 	Steps    int                        `json:"n"`           // steps walked so far, bounded
+	Switched bool                       `json:"w,omitempty"` // started again as somebody else: the session no longer counts
 	Started  time.Time                  `json:"t"`
 	Expires  time.Time                  `json:"e"`
 	Last     *Decided                   `json:"l,omitempty"` // the turn that led here, to answer a repeat of it

@@ -1,0 +1,235 @@
+package check
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/verdict"
+)
+
+// Source is one flow with the texts beside it.
+type Source struct {
+	Flow   *flow.Flow
+	Hooks  []byte                            // contents of Flow.Hooks; nil when there is none
+	Import func(path string) ([]byte, error) // modules the hooks import
+}
+
+// World is what a flow may refer to.
+type World struct {
+	Registry  action.Registry
+	Hooks     Hooks
+	Flow      func(name string) (Source, bool)
+	Connector func(name string) bool
+	Provider  func(name string) bool
+	Consent   string // action run at the end for clients that ask for consent; "" for none
+}
+
+// MaxNodes bounds a program with all its sub-flows.
+const MaxNodes = 20_000
+
+// Compiler compiles flows of one world; it keeps what they share. Not for use by several goroutines.
+type Compiler struct {
+	world   World
+	schemas *Schemas
+	sets    map[string]HookSet
+}
+
+// NewCompiler returns a compiler for flows that refer to w.
+func NewCompiler(w World) *Compiler {
+	return &Compiler{world: w, schemas: NewSchemas(), sets: map[string]HookSet{}}
+}
+
+// Compile checks a flow and makes its program. The program is nil when any problem is an error.
+func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
+	b := &build{c: c, seen: map[string]bool{}, hash: sha256.New(),
+		program: &Program{Name: src.Flow.Name, Nodes: map[string]*Node{}}}
+	b.accept(src.Flow)
+	for _, in := range src.Flow.Inputs {
+		b.program.Callable = b.program.Callable || in.Default == nil
+	}
+	b.program.Start = b.flow(src, "", nil)
+	b.consent()
+	if !b.problems.Failed() {
+		b.graph()
+		b.data()
+	}
+	b.problems = dedupe(b.problems)
+	if b.problems.Failed() {
+		return nil, b.problems
+	}
+	b.program.Hash = hex.EncodeToString(b.hash.Sum(nil))[:32]
+	return b.program, b.problems
+}
+
+type build struct {
+	c        *Compiler
+	program  *Program
+	problems diag.Problems
+	seen     map[string]bool // flows whose own problems have been told
+	hash     interface {
+		Write([]byte) (int, error)
+		Sum([]byte) []byte
+	}
+	order   []*place // nodes in source order, for stable messages
+	reads   []reading
+	calling []string
+}
+
+// place ties a node to what was written.
+type place struct {
+	node *Node
+	step *flow.Step
+}
+
+// quiet reports whether the flow's own problems were told already: a sub-flow called twice is walked twice and told once.
+func (b *build) add(code string, at diag.Pos, hint, format string, args ...any) {
+	b.problems.Add(code, at, hint, format, args...)
+}
+
+func (b *build) accept(f *flow.Flow) {
+	for _, a := range f.Accept {
+		formula, unknown, ok := verdict.Any(a.AnyOf...)
+		if !ok {
+			known := []string{"one-factor", "two-factor", "identified", "new-account", "knowledge", "possession", "inherence", "phishing-resistant", "user-verified", "email-proved", "recovery-proved", "vouched-one", "vouched-two"}
+			hint := "known facts: " + strings.Join(known, ", ")
+			if near := flow.Nearest(unknown, known); near != "" {
+				hint = "did you mean `" + near + "`?"
+			}
+			b.add("STILE-F08", a.At, hint, "%q is no fact", unknown)
+			continue
+		}
+		b.program.Accept = append(b.program.Accept, verdict.Assurance{Name: a.Name, Formula: formula})
+	}
+}
+
+// flow adds the nodes of a flow below scope and returns the path of its first one. ret is nil at the outermost level.
+func (b *build) flow(src Source, scope string, ret func(end string) string) string {
+	f := src.Flow
+	first := !b.seen[f.Name]
+	b.seen[f.Name] = true
+	fmt.Fprintf(b.hash, "%s\x00%s\x00%s\x00%x\x00", scope, f.Name, f.Hash, sha256.Sum256(src.Hooks))
+	set, cases := b.hooks(src, scope)
+	vars := map[string]flow.Variable{}
+	for _, v := range f.Vars {
+		if first && v.Default == nil {
+			b.add("STILE-D04", v.At, "add `default:`; reading a var must never find nothing", "var %s has no default", v.Name)
+		}
+		vars[v.Name] = v
+	}
+	if f.Start != "" && f.Step(f.Start) == nil {
+		b.add("STILE-G01", f.StartAt, nearStep(f, f.Start), "the flow starts at %q, which is no step", f.Start)
+	}
+	for i := range f.Steps {
+		if len(b.program.Nodes) > MaxNodes {
+			b.add("STILE-G11", f.At, "use fewer or smaller sub-flows", "the flow with its sub-flows has more than %d steps", MaxNodes)
+			return ""
+		}
+		b.step(src, &f.Steps[i], scope, ret, set, cases[f.Steps[i].Name], vars)
+	}
+	return scope + f.Start
+}
+
+func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) string, set HookSet, cases []string, vars map[string]flow.Variable) {
+	a, known := b.c.world.Registry[s.Use]
+	if !known {
+		if s.Use != "" {
+			names := make([]string, 0, len(b.c.world.Registry))
+			for n := range b.c.world.Registry {
+				names = append(names, n)
+			}
+			slices.Sort(names)
+			hint := "the reference lists all actions"
+			if near := flow.Nearest(s.Use, names); near != "" {
+				hint = "did you mean `" + near + "`?"
+			}
+			b.add("STILE-F09", s.UseAt, hint, "there is no action %q", s.Use)
+		}
+		return
+	}
+	n := &Node{Path: scope + s.Name, Scope: scope, Step: s.Name, Spec: a.Spec, Bind: a.Bind, Before: s.Before, After: s.After,
+		Hooks: set, Cases: cases, Vars: vars, Next: map[action.Outcome]string{}}
+	b.program.Nodes[n.Path] = n
+	b.order = append(b.order, &place{node: n, step: s})
+	if err := b.c.schemas.Check("STILE-F10", a.Spec.Config, s.With, s.At, &b.problems); err != nil {
+		b.add("STILE-F10", s.At, "", "the settings of %s cannot be checked: %v", s.Name, err)
+		return
+	}
+	n.With = compiled(s.With, &b.problems)
+	bound, err := a.Bind(n.With.contractJSON())
+	if err != nil {
+		if !b.problems.Failed() {
+			b.add("STILE-F10", s.At, "see the action's page", "%v", err)
+		}
+		return
+	}
+	for _, p := range bound.Problems {
+		b.add("STILE-F10", settingAt(s, p.Setting), p.Hint, "%s", p.Message)
+	}
+	n.Contract = bound.Contract
+	if _, static := n.With.Static(); static && s.Before == "" {
+		n.Bound = &bound
+	}
+	b.uses(s, n)
+	b.wire(src.Flow, s, n, scope, ret)
+	b.readings(s, n, set, cases)
+	if n.Contract.Calls != "" {
+		b.call(s, n, scope)
+	}
+}
+
+func settingAt(s *flow.Step, setting string) diag.Pos {
+	if setting == "" || s.With == nil {
+		return s.At
+	}
+	if n, _ := s.With.Path(strings.Split(setting, "/")...); n != nil && n.At.Line > 0 {
+		return n.At
+	}
+	return s.At
+}
+
+func nearStep(f *flow.Flow, name string) string {
+	var names []string
+	for _, s := range f.Steps {
+		names = append(names, s.Name)
+	}
+	if near := flow.Nearest(name, append(names, flow.Done, flow.Denied)); near != "" {
+		return "did you mean `" + near + "`?"
+	}
+	return "name a step of this flow"
+}
+
+// consent adds the step that is walked after done for clients that ask for consent.
+func (b *build) consent() {
+	a, ok := b.c.world.Registry[b.c.world.Consent]
+	if !ok {
+		return
+	}
+	bound, err := a.Bind(nil)
+	if err != nil {
+		return
+	}
+	b.program.Nodes[ConsentPath] = &Node{Path: ConsentPath, Scope: "done/", Step: "consent", Spec: a.Spec, Bind: a.Bind,
+		Bound: &bound, Contract: bound.Contract, With: compiled(nil, &b.problems),
+		Next: map[action.Outcome]string{"allowed": End, "refused": EndDenied}}
+}
+
+// ConsentPath is the path of the consent step; `done` is no name a step of a flow may have.
+const ConsentPath = "done/consent"
+
+func dedupe(ps diag.Problems) diag.Problems {
+	seen := map[diag.Problem]bool{}
+	out := ps[:0]
+	for _, p := range ps.Sorted() {
+		if !seen[p] {
+			seen[p] = true
+			out = append(out, p)
+		}
+	}
+	return out
+}

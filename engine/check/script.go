@@ -1,0 +1,129 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/verdict"
+)
+
+type (
+	flowPos    = diag.Pos
+	acceptance = verdict.Assurance
+)
+
+// hooks compiles the scripts of a flow: its hook file and the conditions of its switch steps. cases maps a step to the names of its
+// expressions. A sub-flow called from several places is compiled once.
+func (b *build) hooks(src Source, scope string) (set HookSet, cases map[string][]string) {
+	cases = map[string][]string{}
+	var expressions []Expression
+	for i := range src.Flow.Steps {
+		s := &src.Flow.Steps[i]
+		a, ok := b.c.world.Registry[s.Use]
+		if !ok {
+			continue
+		}
+		bound, err := a.Bind(compiled(s.With, &diag.Problems{}).contractJSON())
+		if err != nil {
+			continue // told when the step itself is looked at
+		}
+		for k, text := range bound.Contract.Expressions {
+			name := fmt.Sprintf("%s/%d", s.Name, k)
+			cases[s.Name] = append(cases[s.Name], name)
+			expressions = append(expressions, Expression{Name: name, Text: text, At: expressionAt(s, k, text)})
+		}
+	}
+	if src.Flow.Hooks != "" && src.Hooks == nil {
+		b.add("STILE-F11", src.Flow.HooksAt, "create the file beside the flow", "there is no file %s", src.Flow.Hooks)
+		return nil, cases
+	}
+	if src.Flow.Hooks == "" && len(expressions) == 0 {
+		return nil, cases
+	}
+	if set, ok := b.c.sets[src.Flow.Name]; ok {
+		return set, cases
+	}
+	if b.c.world.Hooks == nil {
+		b.add("STILE-F11", src.Flow.At, "", "this flow needs scripts and there is nothing to run them")
+		return nil, cases
+	}
+	set, ps := b.c.world.Hooks.Compile(HookSource{File: src.Flow.Hooks, Code: src.Hooks, Expressions: expressions, Import: src.Import})
+	b.problems = append(b.problems, ps...)
+	if ps.Failed() {
+		return nil, cases
+	}
+	b.c.sets[src.Flow.Name] = set
+	return set, cases
+}
+
+// expressionAt finds the text of an expression in the step's settings.
+func expressionAt(s *flow.Step, k int, text string) diag.Pos {
+	at, n := s.At, 0
+	s.With.Walk(func(v *flow.Node) {
+		if v.Kind == flow.String && v.Text == text {
+			if at = v.At; v.Quoted {
+				at.Col++
+			}
+			n++
+		}
+	})
+	return at
+}
+
+// function checks that a hook exists and that what it returns, as far as its text tells, are outcomes of the step.
+func (b *build) function(n *Node, name string, at diag.Pos, s *flow.Step, outcomes bool) {
+	if n.Hooks == nil {
+		b.add("STILE-D08", at, "add `hooks: name.ts` at the top of the flow and export the function there", "hook %q cannot be found: the flow has no hook file that compiles", name)
+		return
+	}
+	f, ok := n.Hooks.Functions()[name]
+	if !ok {
+		var names []string
+		for k := range n.Hooks.Functions() {
+			names = append(names, k)
+		}
+		slices.Sort(names)
+		hint := "export a function of that name"
+		if near := flow.Nearest(name, names); near != "" {
+			hint = "did you mean `" + near + "`?"
+		} else if len(names) > 0 {
+			hint += "; exported are: " + strings.Join(names, ", ")
+		}
+		b.add("STILE-D08", at, hint, "the hook file exports no function %q", name)
+		return
+	}
+	for _, r := range f.Reads {
+		b.reads = append(b.reads, reading{node: n, read: r, what: "hook " + name, script: true})
+	}
+	if !outcomes {
+		return
+	}
+	for _, r := range f.Returns {
+		if !slices.ContainsFunc(s.Next, func(e flow.Edge) bool { return e.Outcome == r }) {
+			b.add("STILE-D09", f.At, "add `"+r+": …` to next of step "+s.Name+", or return another outcome", "hook %s returns %q, which step %s does not wire", name, r, s.Name)
+		}
+	}
+	if !f.Exact {
+		b.problems = append(b.problems, diag.Problem{Code: "STILE-D10", Severity: diag.Note, At: f.At,
+			Message: fmt.Sprintf("hook %s computes its outcome; that it is always one of step %s cannot be proved", name, s.Name),
+			Hint:    "return text literals where you can; any other value takes the error edge"})
+	}
+}
+
+// readings collects what a step's settings and conditions read.
+func (b *build) readings(s *flow.Step, n *Node, set HookSet, cases []string) {
+	for _, r := range n.With.Reads() {
+		b.reads = append(b.reads, reading{node: n, read: r, what: "step " + s.Name})
+	}
+	if set == nil {
+		return
+	}
+	for _, c := range cases {
+		for _, r := range set.Reads(c) {
+			b.reads = append(b.reads, reading{node: n, read: r, what: "step " + s.Name, script: true})
+		}
+	}
+}

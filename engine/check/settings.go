@@ -1,0 +1,154 @@
+package check
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/flow"
+)
+
+// Settings is a value of the flow's text with its ${…} places found.
+type Settings struct {
+	node      *flow.Node
+	templates map[*flow.Node]flow.Template
+	static    json.RawMessage // the whole value, when it reads nothing
+}
+
+// Compiled finds the templates in a node; nil is the empty map.
+func compiled(n *flow.Node, ps *diag.Problems) *Settings {
+	s := &Settings{node: n}
+	n.Walk(func(v *flow.Node) {
+		if v.Kind != flow.String || !flow.HasTemplate(v.Text) {
+			return
+		}
+		t, problems := flow.ParseTemplate(v)
+		*ps = append(*ps, problems...)
+		if s.templates == nil {
+			s.templates = map[*flow.Node]flow.Template{}
+		}
+		s.templates[v] = t
+	})
+	if len(s.templates) == 0 {
+		s.static = json.RawMessage("{}")
+		if n != nil {
+			s.static, _ = n.MarshalJSON()
+		}
+	}
+	return s
+}
+
+// Static returns the value as JSON when it reads nothing.
+func (s *Settings) Static() (json.RawMessage, bool) { return s.static, s.static != nil }
+
+// Reads lists the paths the templates read, with their places.
+func (s *Settings) Reads() []Read {
+	var out []Read
+	s.node.Walk(func(v *flow.Node) {
+		for _, p := range s.templates[v].Parts {
+			if p.Path != "" {
+				out = append(out, Read{Path: p.Path, At: p.At})
+			}
+		}
+	})
+	return out
+}
+
+// Resolve fills the templates in and returns the value as JSON. read returns the value at a path; a path that has none
+// is null, and the empty string inside a longer text.
+func (s *Settings) Resolve(read func(path string) (json.RawMessage, bool)) json.RawMessage {
+	if s.static != nil {
+		return s.static
+	}
+	return s.append(nil, s.node, read)
+}
+
+func (s *Settings) append(b []byte, n *flow.Node, read func(string) (json.RawMessage, bool)) []byte {
+	switch n.Kind {
+	case flow.List:
+		b = append(b, '[')
+		for i, v := range n.Items {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = s.append(b, v, read)
+		}
+		return append(b, ']')
+	case flow.Map:
+		b = append(b, '{')
+		for i, m := range n.Members {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			key, _ := json.Marshal(m.Key)
+			b = s.append(append(append(b, key...), ':'), m.Value, read)
+		}
+		return append(b, '}')
+	case flow.String:
+		if t, ok := s.templates[n]; ok {
+			return append(b, fill(t, read)...)
+		}
+	}
+	plain, _ := n.MarshalJSON()
+	return append(b, plain...)
+}
+
+func fill(t flow.Template, read func(string) (json.RawMessage, bool)) json.RawMessage {
+	if len(t.Parts) == 1 && t.Parts[0].Path != "" {
+		if v, ok := read(t.Parts[0].Path); ok && len(v) > 0 {
+			return v
+		}
+		return json.RawMessage("null")
+	}
+	var text strings.Builder
+	for _, p := range t.Parts {
+		text.WriteString(p.Text)
+		if p.Path != "" {
+			v, _ := read(p.Path)
+			text.WriteString(plain(v))
+		}
+	}
+	b, _ := json.Marshal(text.String())
+	return b
+}
+
+// plain is a JSON value inside a longer text: strings without quotes, null as nothing, the rest as JSON.
+func plain(v json.RawMessage) string {
+	var s string
+	switch {
+	case len(v) == 0 || string(v) == "null":
+		return ""
+	case json.Unmarshal(v, &s) == nil:
+		return s
+	}
+	return string(v)
+}
+
+// contractJSON is the settings as far as they are known before anything ran: a value that is wholly read is left out.
+func (s *Settings) contractJSON() json.RawMessage {
+	if s.static != nil {
+		return s.static
+	}
+	return s.without(s.node)
+}
+
+func (s *Settings) without(n *flow.Node) json.RawMessage {
+	out := map[string]json.RawMessage{}
+	for _, m := range n.Members {
+		if s.whole(m.Value) {
+			continue
+		}
+		if m.Value.Kind == flow.Map {
+			out[m.Key] = s.without(m.Value)
+			continue
+		}
+		out[m.Key], _ = m.Value.MarshalJSON()
+	}
+	b, _ := json.Marshal(out)
+	return b
+}
+
+func (s *Settings) whole(n *flow.Node) bool {
+	t, ok := s.templates[n]
+	return ok && len(t.Parts) == 1 && t.Parts[0].Path != ""
+}

@@ -1,0 +1,184 @@
+package check
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/flow"
+)
+
+// wire connects a step's outcomes to their targets and tells of those that lead nowhere.
+func (b *build) wire(f *flow.Flow, s *flow.Step, n *Node, scope string, ret func(string) string) {
+	target := func(to string) string {
+		switch {
+		case to == flow.Done || to == flow.Denied:
+			if ret != nil {
+				return ret(to)
+			}
+			if to == flow.Done {
+				return End
+			}
+			return EndDenied
+		case f.Step(to) == nil:
+			return ""
+		}
+		return scope + to
+	}
+	if n.Contract.Open {
+		for _, e := range s.Next {
+			if e.Outcome != string(action.Failed) {
+				n.Contract.Outcomes = append(n.Contract.Outcomes, action.OutcomeSpec{Name: action.Outcome(e.Outcome), Silent: true})
+			}
+		}
+	}
+	if s.All != "" {
+		to := target(s.All)
+		if to == "" {
+			b.add("STILE-G04", s.NextAt, nearStep(f, s.All), "step %s leads to %q, which is no step", s.Name, s.All)
+		}
+		if n.Contract.Open {
+			b.add("STILE-G02", s.NextAt, "write `next: { name: step, … }` with an entry for each outcome the hook returns", "step %s does not name its outcomes", s.Name)
+		}
+		for _, o := range n.Contract.Outcomes {
+			n.Next[o.Name] = to
+		}
+	}
+	names := outcomeNames(n.Contract)
+	for _, e := range s.Next {
+		if e.Outcome != string(action.Failed) && !slices.Contains(names, e.Outcome) {
+			hint := "its outcomes are: " + strings.Join(append(names, "error"), ", ")
+			if near := flow.Nearest(e.Outcome, names); near != "" {
+				hint = "did you mean `" + near + "`?"
+			}
+			b.add("STILE-G03", e.At, hint, "%s has no outcome %q", s.Use, e.Outcome)
+			continue
+		}
+		to := target(e.To)
+		if to == "" && e.To != "" {
+			b.add("STILE-G04", e.ToAt, nearStep(f, e.To), "outcome %s of step %s leads to %q, which is no step", e.Outcome, s.Name, e.To)
+		}
+		n.Next[action.Outcome(e.Outcome)] = to
+	}
+	at := s.NextAt
+	if at.Line == 0 {
+		at = s.At
+	}
+	for _, name := range names {
+		if _, wired := n.Next[action.Outcome(name)]; !wired {
+			b.add("STILE-G02", at, "add `"+name+": denied` or another step to next", "outcome %q of step %s leads nowhere", name, s.Name)
+		}
+	}
+}
+
+func outcomeNames(c action.Contract) []string {
+	var out []string
+	for _, o := range c.Outcomes {
+		out = append(out, string(o.Name))
+	}
+	return out
+}
+
+// uses checks what settings refer to by name.
+func (b *build) uses(s *flow.Step, n *Node) {
+	for _, u := range n.Contract.Uses {
+		at := settingAt(s, u.Setting)
+		if u.Name == "" || flow.HasTemplate(u.Name) {
+			continue
+		}
+		switch u.Kind {
+		case action.UseConnector:
+			if b.c.world.Connector != nil && !b.c.world.Connector(u.Name) {
+				b.add("STILE-D05", at, "declare it under `connectors:` in the settings file", "there is no connector %q", u.Name)
+			}
+		case action.UseProvider:
+			if b.c.world.Provider != nil && !b.c.world.Provider(u.Name) {
+				b.add("STILE-D05", at, "declare it under `providers:` in the settings file", "there is no provider %q", u.Name)
+			}
+		case action.UseAssurance:
+			if !slices.ContainsFunc(b.program.Accept, func(a acceptance) bool { return a.Name == u.Name }) {
+				b.add("STILE-D06", at, "add it to `accept:` at the top of the flow, with the facts that reach it", "%q is no assurance this flow accepts", u.Name)
+			}
+		case action.UseHook:
+			b.function(n, u.Name, at, s, u.Outcomes)
+		}
+	}
+	for _, h := range []struct {
+		name string
+		at   flowPos
+	}{{s.Before, s.BeforeAt}, {s.After, s.AfterAt}} {
+		if h.name != "" {
+			b.function(n, h.name, h.at, s, false)
+		}
+	}
+}
+
+// call walks a called flow in place of the step.
+func (b *build) call(s *flow.Step, n *Node, scope string) {
+	name, at := n.Contract.Calls, settingAt(s, "flow")
+	src, ok := b.c.world.Flow(name)
+	switch {
+	case !ok:
+		b.add("STILE-G08", at, "name a flow of this folder", "there is no flow %q", name)
+		return
+	case name == b.program.Name || slices.Contains(b.calling, name):
+		b.add("STILE-G09", at, "lead back to an earlier step instead", "flow %s calls itself: %s", name, strings.Join(append(append([]string{b.program.Name}, b.calling...), name), " → "))
+		return
+	}
+	inner := n.Path + "/"
+	n.Enter = &Call{Scope: inner, Inputs: map[string]*Settings{}, Vars: map[string]flow.Variable{}}
+	for _, v := range src.Flow.Vars {
+		n.Enter.Vars[v.Name] = v
+	}
+	b.inputs(s, n, src.Flow, at)
+	outputs := map[string]*Settings{}
+	for _, o := range src.Flow.Outputs {
+		outputs[o.Name] = compiled(o.Value, &b.problems)
+	}
+	ret := func(end string) string {
+		path := inner + "!" + end
+		if b.program.Nodes[path] == nil {
+			leave := &Node{Path: path, Scope: inner, Step: "!" + end, Leave: &Return{Caller: n.Path, Outcome: action.Outcome(end)}}
+			if end == flow.Done {
+				leave.Leave.Outputs = outputs
+			}
+			b.program.Nodes[path] = leave
+			for name, o := range leave.Leave.Outputs {
+				for _, r := range o.Reads() {
+					b.reads = append(b.reads, reading{node: leave, read: r, what: "output " + name})
+				}
+			}
+		}
+		return path
+	}
+	b.calling = append(b.calling, name)
+	n.Enter.Start = b.flow(src, inner, ret)
+	b.calling = b.calling[:len(b.calling)-1]
+}
+
+func (b *build) inputs(s *flow.Step, n *Node, f *flow.Flow, at flowPos) {
+	given, _ := s.With.Path("inputs")
+	if m := s.With.Member("inputs"); m == nil {
+		given = nil
+	}
+	for _, in := range f.Inputs {
+		v := given.Get(in.Name)
+		if v == nil && in.Default == nil {
+			b.add("STILE-D07", at, "add `inputs: { "+in.Name+": … }`", "flow %s needs the input %q", f.Name, in.Name)
+		}
+		if v == nil {
+			v = in.Default
+		}
+		if v != nil {
+			n.Enter.Inputs[in.Name] = compiled(v, &b.problems)
+		}
+	}
+	if given == nil {
+		return
+	}
+	for _, m := range given.Members {
+		if !slices.ContainsFunc(f.Inputs, func(v flow.Variable) bool { return v.Name == m.Key }) {
+			b.add("STILE-D07", m.At, "declare it under `inputs:` of that flow, or remove it", "flow %s has no input %q", f.Name, m.Key)
+		}
+	}
+}

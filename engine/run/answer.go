@@ -1,0 +1,227 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/transient"
+)
+
+// AnyRevision is the Input.Revision of an answer that comes back from elsewhere and cannot know it (a provider's callback).
+const AnyRevision = -1
+
+// Show returns the current prompt, or how the journey ended; it changes nothing a person could notice.
+func (e *Engine) Show(ctx context.Context, h Handle) (Reply, error) {
+	now := e.Now()
+	j, version, err := e.load(ctx, h.ID, now)
+	if err != nil {
+		return Reply{}, err
+	}
+	who := holds(j, h.Binding, now)
+	switch {
+	case who == stranger:
+		return Reply{}, ErrGone
+	case who == previous && j.Ending != nil:
+		return Reply{}, ErrFinished
+	case who == current && len(j.Binding.Previous) > 0:
+		// The new binding has been seen: the old one is worth nothing from now on. Losing this race loses nothing.
+		j.Binding.Previous = nil
+		if raw, err := journey.Encode(j); err == nil {
+			if _, err := e.Transient.Put(ctx, key(j.ID), raw, version, now, j.Expires); err != nil && !errors.Is(err, transient.ErrChanged) {
+				return Reply{}, fmt.Errorf("store journey: %w", err)
+			}
+		}
+	}
+	return e.shown(ctx, j, now)
+}
+
+// Answer takes one answer to the prompt of revision in.Revision and walks on. An answer to an earlier prompt changes nothing
+// and returns the current one.
+func (e *Engine) Answer(ctx context.Context, h Handle, in Input) (Reply, error) {
+	for try := 0; ; try++ {
+		r, err := e.answer(ctx, h, in)
+		// A unique rule stood in the way, or another answer was first: look again with fresh eyes. The second look reads what the first could not.
+		if try < 3 && (errors.Is(err, identity.ErrConflict) || errors.Is(err, transient.ErrChanged)) {
+			continue
+		}
+		return r, err
+	}
+}
+
+func (e *Engine) answer(ctx context.Context, h Handle, in Input) (Reply, error) {
+	now := e.Now()
+	j, version, err := e.load(ctx, h.ID, now)
+	if err != nil {
+		return Reply{}, err
+	}
+	who, sum := holds(j, h.Binding, now), digest(in)
+	if who == stranger {
+		return Reply{}, ErrGone
+	}
+	if repeats(j, in, sum, h.Binding) {
+		return e.again(ctx, j, version, h, now)
+	}
+	if who == previous || j.Ending != nil || in.Revision != AnyRevision && in.Revision < j.Revision && in.Revision > 0 {
+		if who == previous && j.Ending != nil {
+			return Reply{}, ErrFinished
+		}
+		r, err := e.shown(ctx, j, now)
+		r.Stale = true
+		return r, err
+	}
+	if in.Revision != AnyRevision && in.Revision != j.Revision {
+		return Reply{}, &BadInput{"revision", "the answer is for no prompt that was shown"}
+	}
+	w, err := e.take(ctx, j, in, now)
+	if err != nil {
+		return Reply{}, err
+	}
+	if err := w.settle(ctx, version, sum, h); err != nil {
+		var decided *journey.DecidedError
+		if errors.As(err, &decided) {
+			return e.recover(ctx, h, in, sum, decided, now)
+		}
+		return Reply{}, err
+	}
+	return w.reply(), nil
+}
+
+// take checks the answer against the prompt and walks on from it, on the journey's own copy.
+func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now time.Time) (*walk, error) {
+	p, pinned := e.Programs.Version(ctx, j.Flow, j.Version)
+	if !pinned {
+		return e.afresh(ctx, j, now)
+	}
+	w := &walk{e: e, p: p, j: j, now: now}
+	var prompt action.Prompt
+	if err := json.Unmarshal(j.Prompt, &prompt); err != nil {
+		return nil, fmt.Errorf("stored prompt: %w", err)
+	}
+	if prompt.Leave != nil && in.Action == "callback" {
+		in.Step = prompt.Step
+	}
+	if in.Revision == AnyRevision && (prompt.Leave == nil || in.Action != "callback") {
+		return nil, &BadInput{"revision", "nothing is awaited from elsewhere"}
+	}
+	switch in.Action {
+	case "restart":
+		w.restart()
+		return w, w.run(ctx, p.Start, nil)
+	case "back":
+		if !prompt.Offers("back", in.Fields["value"]) {
+			step, ok := j.Rewind()
+			if !ok {
+				return nil, &BadInput{"action", "there is nothing to go back to"}
+			}
+			return w, w.run(ctx, step, nil)
+		}
+	}
+	answer, err := accept(&prompt, in)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.run(ctx, j.At, answer)
+}
+
+// restart forgets everything but the original request and what hooks demanded. Whoever the browser's session names no longer counts.
+func (w *walk) restart() {
+	w.j.State = journey.State{Require: w.j.State.Require}
+	w.j.Marks, w.j.Boxes, w.j.Prompt, w.j.Ending = nil, nil, nil, nil
+	w.j.Switched = true
+}
+
+// afresh starts a journey over whose version can no longer be walked: nothing proved is kept, the request is intact.
+func (e *Engine) afresh(ctx context.Context, j *journey.Journey, now time.Time) (*walk, error) {
+	p, ok := e.Programs.Current(j.Flow)
+	if !ok {
+		return nil, ErrGone
+	}
+	j.Version = p.Hash
+	w := &walk{e: e, p: p, j: j, now: now}
+	w.j.State = journey.State{}
+	w.j.Marks, w.j.Boxes, w.j.Prompt = nil, nil, nil
+	return w, w.run(ctx, p.Start, nil)
+}
+
+// repeats reports whether an answer is the one that led to the present revision, from the browser that gave it.
+func repeats(j *journey.Journey, in Input, sum []byte, binding string) bool {
+	return j.Last != nil && (in.Revision == j.Revision-1 || in.Revision == AnyRevision) &&
+		bytes.Equal(j.Last.Digest, sum) && bytes.Equal(j.Last.Binding, hashed(binding))
+}
+
+// again answers a repeat with the present. A browser that never saw the new binding gets another one: it proved itself by repeating what only
+// it could have sent.
+func (e *Engine) again(ctx context.Context, j *journey.Journey, version int64, h Handle, now time.Time) (Reply, error) {
+	binding := ""
+	if holds(j, h.Binding, now) != current {
+		var err error
+		if binding, err = e.rotate(j, hashed(h.Binding), now); err != nil {
+			return Reply{}, err
+		}
+		raw, err := journey.Encode(j)
+		if err != nil {
+			return Reply{}, err
+		}
+		if _, err := e.Transient.Put(ctx, key(j.ID), raw, version, now, j.Expires); err != nil {
+			return Reply{}, fmt.Errorf("store journey: %w", err)
+		}
+	}
+	r, err := e.shown(ctx, j, now)
+	r.Binding = binding
+	return r, err
+}
+
+// shown is the present of a stored journey.
+func (e *Engine) shown(ctx context.Context, j *journey.Journey, now time.Time) (Reply, error) {
+	if j.Ending == nil {
+		if _, pinned := e.Programs.Version(ctx, j.Flow, j.Version); !pinned {
+			w, err := e.afresh(ctx, j, now)
+			if err != nil {
+				return Reply{}, err
+			}
+			_, version, err := e.load(ctx, j.ID, now)
+			if err != nil {
+				return Reply{}, err
+			}
+			revision := j.Revision
+			j.Revision++
+			if err := w.commit(ctx, version, revision, digest(Input{Revision: revision, Step: "afresh"})); err != nil {
+				return Reply{}, err
+			}
+			return w.reply(), nil
+		}
+	}
+	w := &walk{e: e, j: j}
+	if len(j.Prompt) > 0 {
+		w.prompt = &action.Prompt{}
+		if err := json.Unmarshal(j.Prompt, w.prompt); err != nil {
+			return Reply{}, fmt.Errorf("stored prompt: %w", err)
+		}
+	}
+	return w.reply(), nil
+}
+
+func (e *Engine) load(ctx context.Context, id string, now time.Time) (*journey.Journey, int64, error) {
+	if len(id) != 22 {
+		return nil, 0, ErrGone
+	}
+	item, err := e.Transient.Get(ctx, key(id), now)
+	if errors.Is(err, transient.ErrAbsent) {
+		return nil, 0, ErrGone
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("load journey: %w", err)
+	}
+	j, err := journey.Decode(item.Value, now)
+	if err != nil {
+		return nil, 0, ErrGone
+	}
+	return j, item.Version, nil
+}

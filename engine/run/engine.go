@@ -1,0 +1,112 @@
+// Package run walks journeys. A turn loads a journey, runs steps until one asks or the flow ends, and commits what came of
+// it: the ledger decides races, the transient store holds what may be lost. Nothing here knows HTTP or a database.
+package run
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/transient"
+	"github.com/stile-id/stile/engine/verdict"
+)
+
+// Engine walks journeys. All fields but Observe must be set.
+type Engine struct {
+	Programs   Programs
+	Transient  transient.Store
+	Ledger     journey.Ledger
+	Directory  identity.Directory
+	Connectors action.Connectors
+	Ender      Ender
+	Now        func() time.Time
+	Random     io.Reader
+	Log        *slog.Logger
+	Lifetime   time.Duration // of a journey; 30 minutes when 0
+	Observe    func(Event)   // told of every step that ended and every journey that ended; nil: nobody
+}
+
+// Programs finds compiled flows.
+type Programs interface {
+	// Current is the version new journeys start with.
+	Current(flow string) (*check.Program, bool)
+	// Version is the one a journey is pinned to; false when it cannot be had or compiled any more.
+	Version(ctx context.Context, flow, hash string) (*check.Program, bool)
+}
+
+// Ender adds what the end of a journey writes besides its steps' own: the session and the grant.
+type Ender interface {
+	End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (Ended, error)
+}
+
+// Ended is what an Ender wants. Cookie is the new session's secret for the browser, "" to leave the browser's as it is.
+type Ended struct {
+	Writes []identity.Write
+	Audit  []journey.Audit
+	Cookie string
+}
+
+// Event is something that happened, for metrics. Outcome is the step's, or at a journey's end done, denied or the error code.
+type Event struct {
+	Flow, Version, Step, Use, Outcome string
+	Ended                             bool
+	Took                              time.Duration
+}
+
+// Handle names a journey and holds the secret its browser must show.
+type Handle struct{ ID, Binding string }
+
+// Input is an answer as it came in. Revision and Step say which prompt it answers.
+type Input struct {
+	Revision int
+	Step     string
+	Action   string
+	Fields   map[string]string
+}
+
+// Reply is where a journey stands. Exactly one of Prompt, Verdict and Denied is set.
+type Reply struct {
+	Prompt  *action.Prompt
+	Verdict *verdict.Verdict
+	Denied  *journey.Denial
+
+	ID       string
+	Revision int
+	Binding  string // new value for the journey's cookie; "" to keep it
+	Cookie   string // new session secret for the browser; "" to keep it
+	Request  journey.Request
+	Stale    bool // the answer came for an earlier prompt and changed nothing
+	Flow     string
+	Expires  time.Time
+}
+
+// Ending is the reply's end, if it is one.
+func (r Reply) Ending() (journey.Ending, bool) {
+	return journey.Ending{Verdict: r.Verdict, Denied: r.Denied}, r.Prompt == nil
+}
+
+const (
+	maxSteps     = 500 // of a journey
+	maxTurnSteps = 100 // without asking anybody
+	grace        = time.Minute
+)
+
+func (e *Engine) lifetime() time.Duration {
+	if e.Lifetime > 0 {
+		return e.Lifetime
+	}
+	return 30 * time.Minute
+}
+
+func (e *Engine) observe(ev Event) {
+	if e.Observe != nil {
+		e.Observe(ev)
+	}
+}
+
+func key(id string) string { return "journey:" + id }

@@ -1,0 +1,224 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/verdict"
+)
+
+// view is what one step may read of its journey.
+type view struct {
+	w      *walk
+	n      *check.Node
+	result *action.Result // of the step itself, for its after hook
+}
+
+func (v *view) Request() journey.Request {
+	r := v.w.j.Request
+	r.Context = nil
+	if v.w.j.Switched {
+		r.Login, r.LoginHint = true, ""
+	}
+	return r
+}
+
+func (v *view) Journey() string   { return v.w.j.ID }
+func (v *view) SubjectID() string { return v.w.j.State.Subject }
+
+// Subject reads the account once a turn and lays the turn's own writes over it.
+func (v *view) Subject(ctx context.Context) (*identity.Account, error) {
+	id := v.w.j.State.Subject
+	if id == "" {
+		return nil, nil
+	}
+	if v.w.loaded != id {
+		a, err := v.w.e.Directory.Account(ctx, id)
+		if err != nil && !errors.Is(err, identity.ErrNotFound) {
+			return nil, fmt.Errorf("read the subject: %w", err)
+		}
+		v.w.account, v.w.loaded = a, id
+	}
+	a := identity.Apply(v.w.account, id, v.w.writes)
+	if a == nil {
+		return nil, fmt.Errorf("read the subject: %w", identity.ErrNotFound)
+	}
+	return a, nil
+}
+
+func (v *view) Facts() verdict.FactSet {
+	return verdict.Facts(v.w.j.State.Evidence, v.w.j.State.Subject)
+}
+
+func (v *view) Evidence() []verdict.Evidence { return v.w.j.State.Evidence }
+
+// Value reads a path as ${…} does.
+func (v *view) Value(ctx context.Context, path string) (json.RawMessage, bool) {
+	root, rest, _ := strings.Cut(path, ".")
+	switch root {
+	case "request":
+		raw, err := json.Marshal(v.Request())
+		return dig(raw, rest, err)
+	case "subject":
+		a, err := v.Subject(ctx)
+		if err != nil || a == nil {
+			return nil, false
+		}
+		raw, err := json.Marshal(subject(a))
+		return dig(raw, rest, err)
+	case "steps":
+		step, field, _ := strings.Cut(rest, ".")
+		raw, ok := v.w.j.State.Output(v.n.Scope + step)
+		if !ok {
+			return nil, false
+		}
+		return dig(raw, field, nil)
+	case "vars":
+		name, field, _ := strings.Cut(rest, ".")
+		raw, ok := v.variable(name)
+		if !ok {
+			return nil, false
+		}
+		return dig(raw, field, nil)
+	case "inputs":
+		name, field, _ := strings.Cut(rest, ".")
+		raw, ok := journey.Lookup(v.w.j.State.Vars, v.n.Scope+"<"+name)
+		if !ok {
+			return nil, false
+		}
+		return dig(raw, field, nil)
+	case "claims":
+		name, field, _ := strings.Cut(rest, ".")
+		raw, ok := journey.Lookup(v.w.j.State.Claims, name)
+		if !ok {
+			return nil, false
+		}
+		return dig(raw, field, nil)
+	}
+	return nil, false
+}
+
+func (v *view) variable(name string) (json.RawMessage, bool) {
+	if raw, ok := journey.Lookup(v.w.j.State.Vars, v.n.Scope+name); ok {
+		return raw, true
+	}
+	if d, ok := v.n.Vars[name]; ok && d.Default != nil {
+		raw, err := d.Default.MarshalJSON()
+		return raw, err == nil
+	}
+	return nil, false
+}
+
+// dig reads a dotted path inside a JSON value.
+func dig(raw json.RawMessage, path string, err error) (json.RawMessage, bool) {
+	if err != nil || len(raw) == 0 {
+		return nil, false
+	}
+	for path != "" {
+		var name string
+		name, path, _ = strings.Cut(path, ".")
+		var m map[string]json.RawMessage
+		if json.Unmarshal(raw, &m) == nil {
+			next, ok := m[name]
+			if !ok {
+				return nil, false
+			}
+			raw = next
+			continue
+		}
+		var l []json.RawMessage
+		var i int
+		if json.Unmarshal(raw, &l) != nil || json.Unmarshal([]byte(name), &i) != nil || i < 0 || i >= len(l) {
+			return nil, false
+		}
+		raw = l[i]
+	}
+	return raw, true
+}
+
+// argument is what a hook sees. The subject is read only for scripts that ask for it.
+func (v *view) argument(ctx context.Context, reads []check.Read) (map[string]any, error) {
+	steps := map[string]json.RawMessage{}
+	for _, e := range v.w.j.State.Trail {
+		if name, ok := strings.CutPrefix(e.Step, v.n.Scope); ok && len(e.Output) > 0 && !strings.ContainsAny(name, "/!") {
+			steps[name] = e.Output
+		}
+	}
+	vars := map[string]json.RawMessage{}
+	for name := range v.n.Vars {
+		if raw, ok := v.variable(name); ok {
+			vars[name] = raw
+		}
+	}
+	inputs, claims := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	for _, x := range v.w.j.State.Vars {
+		if name, ok := strings.CutPrefix(x.Name, v.n.Scope+"<"); ok {
+			inputs[name] = x.Value
+		}
+	}
+	for _, x := range v.w.j.State.Claims {
+		claims[x.Name] = x.Value
+	}
+	arg := map[string]any{"request": v.Request(), "steps": steps, "vars": vars, "inputs": inputs, "claims": claims, "evidence": v.proved()}
+	if v.w.j.State.Subject != "" && wants(reads, "subject") {
+		a, err := v.Subject(ctx)
+		if err != nil {
+			return nil, err
+		}
+		arg["subject"] = subject(a)
+	}
+	return arg, nil
+}
+
+func wants(reads []check.Read, root string) bool {
+	for _, r := range reads {
+		if r.Path == "" || r.Path == root || strings.HasPrefix(r.Path, root+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// subject is an account as templates and hooks see it: no credential's data ever.
+func subject(a *identity.Account) map[string]any {
+	out := map[string]any{"id": a.ID, "status": a.Status, "attributes": a.Attributes}
+	kinds := map[string]int{}
+	for _, c := range a.Credentials {
+		kinds[string(c.Kind)]++
+	}
+	out["credentials"] = kinds
+	ids := []map[string]any{}
+	for _, i := range a.Identifiers {
+		ids = append(ids, map[string]any{"kind": i.Kind, "value": i.Canonical, "verified": i.Verified})
+	}
+	out["identifiers"] = ids
+	for _, k := range []identity.IdentifierKind{identity.Email, identity.Phone, identity.Username} {
+		if i, ok := a.Identifier(k); ok {
+			out[string(k)] = i.Typed
+			if k == identity.Email {
+				out["email_verified"] = i.Verified
+			}
+		}
+	}
+	return out
+}
+
+// proved is the evidence as hooks see it.
+func (v *view) proved() []map[string]any {
+	out := []map[string]any{}
+	for _, e := range v.w.j.State.Evidence {
+		out = append(out, map[string]any{
+			"method": e.Method, "facts": e.Facts, "amr": e.AMR, "at": e.At.Unix(), "age": int(v.w.now.Sub(e.At).Seconds()),
+			"phishingResistant": e.Facts.Has(verdict.PhishingResistant), "userVerified": e.Facts.Has(verdict.UserVerified),
+			"credential": e.Credential,
+		})
+	}
+	return out
+}

@@ -1,0 +1,317 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/verdict"
+)
+
+// walk is one turn's work on a journey of its own copy: what it collects is committed together or thrown away.
+type walk struct {
+	e       *Engine
+	p       *check.Program
+	j       *journey.Journey
+	now     time.Time
+	writes  []identity.Write
+	then    []action.Effect
+	audit   []journey.Audit
+	prompt  *action.Prompt
+	account *identity.Account // the subject as read, before this turn's writes
+	loaded  string            // id of the account read
+	steps   int
+	subject bool // a subject was set in this turn
+	cookie  string
+	binding string
+}
+
+// errDenied carries a denial out of a step; it is an end, not a failure.
+type errDenied struct{ denial journey.Denial }
+
+func (errDenied) Error() string { return "run: denied" }
+
+// run walks from a step until one asks or the journey ends. in is the answer to the first step, nil to enter it.
+func (w *walk) run(ctx context.Context, at string, in *action.Input) error {
+	for {
+		switch at {
+		case check.End:
+			if w.consentDue() {
+				at = check.ConsentPath
+				continue
+			}
+			return w.done(ctx)
+		case check.EndDenied:
+			return w.deny(journey.Denial{Code: "access_denied", Reason: "the flow ended denied"})
+		}
+		n := w.p.Nodes[at]
+		if n == nil {
+			return w.broken("there is no step %q in version %s", at, w.p.Hash)
+		}
+		w.j.Steps++
+		w.steps++
+		if w.steps > maxTurnSteps || w.j.Steps > maxSteps {
+			return w.broken("more than %d steps without an end", w.steps)
+		}
+		next, err := w.node(ctx, n, in)
+		var denied errDenied
+		switch {
+		case errors.As(err, &denied):
+			return w.deny(denied.denial)
+		case err != nil:
+			return err
+		case next == "":
+			return nil // a prompt
+		}
+		at, in = next, nil
+	}
+}
+
+// node runs one node and returns where to go on, or "" when it asked.
+func (w *walk) node(ctx context.Context, n *check.Node, in *action.Input) (string, error) {
+	switch {
+	case n.Enter != nil:
+		return w.enter(ctx, n)
+	case n.Leave != nil:
+		return w.leave(ctx, n)
+	}
+	started := w.e.Now()
+	w.j.At = n.Path
+	res, err := w.step(ctx, n, in)
+	if err != nil {
+		return w.failed(ctx, n, err, started)
+	}
+	switch {
+	case res.Prompt != nil:
+		return "", w.ask(n, res, in == nil)
+	case res.Deny != nil:
+		return "", errDenied{*res.Deny}
+	}
+	if err := w.take(ctx, n, res); err != nil {
+		return w.failed(ctx, n, err, started)
+	}
+	w.e.observe(Event{Flow: w.j.Flow, Version: w.j.Version, Step: n.Path, Use: n.Spec.Name, Outcome: string(res.Outcome), Took: w.e.Now().Sub(started)})
+	return n.Next[res.Outcome], nil
+}
+
+// failed sorts an error: what an author's script or an outside system did takes the error edge; a busy or broken machine of ours abandons the
+// turn, and the journey stays where it was.
+func (w *walk) failed(ctx context.Context, n *check.Node, err error, started time.Time) (string, error) {
+	var denied errDenied
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case errors.As(err, &denied), !errors.Is(err, check.ErrHook) && !errors.Is(err, action.ErrConnector) && !errors.Is(err, errBroken):
+		return "", err
+	}
+	w.e.Log.LogAttrs(ctx, slog.LevelWarn, "step failed", slog.String("journey", w.j.ID[:8]), slog.String("flow", w.j.Flow),
+		slog.String("step", n.Path), slog.String("cause", err.Error()))
+	w.e.observe(Event{Flow: w.j.Flow, Version: w.j.Version, Step: n.Path, Use: n.Spec.Name, Outcome: string(action.Failed), Took: w.e.Now().Sub(started)})
+	delete(w.j.Boxes, n.Path)
+	w.j.State.Trail = append(w.j.State.Trail, journey.Entry{Step: n.Path, Outcome: string(action.Failed)})
+	for path := n.Path; ; {
+		if node := w.p.Nodes[path]; node != nil {
+			if to, wired := node.Next[action.Failed]; wired {
+				return to, nil
+			}
+		}
+		parent, ok := check.Parent(path)
+		if !ok {
+			return "", errDenied{journey.Denial{Code: "server_error", Reason: fmt.Sprintf("step %s: %v", n.Path, err)}}
+		}
+		path = parent
+	}
+}
+
+// errBroken marks what a step did that it may not do, panics included: never a success.
+var errBroken = errors.New("run: broken step")
+
+// step binds the settings and runs the action, counting an attempt first when it asks for one.
+func (w *walk) step(ctx context.Context, n *check.Node, in *action.Input) (res action.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.e.Log.Error("step panicked", "step", n.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: panic in %s", errBroken, n.Spec.Name)
+		}
+	}()
+	v := &view{w: w, n: n}
+	if in == nil && n.Contract.Needs != nil && !n.Contract.Needs.Holds(v.Facts()) {
+		w.e.Log.Error("a step was reached with less than it needs", "flow", w.j.Flow, "step", n.Path, "facts", v.Facts().String())
+		return res, errDenied{journey.Denial{Code: "server_error", Reason: "step " + n.Path + " needs more than was proved"}}
+	}
+	bound, err := w.bind(ctx, n, v)
+	if err != nil {
+		return res, err
+	}
+	t := &action.Turn{Step: n.Path, Input: in, View: v, Script: &script{w: w, n: n, v: v}, Box: w.j.Boxes[n.Path],
+		Now: w.now, Random: w.e.Random, Silent: w.j.Request.Silent}
+	res, err = bound.Run(ctx, t)
+	if err != nil || res.Attempt == nil {
+		return res, err
+	}
+	attempted, err := w.e.Ledger.Attempt(ctx, *res.Attempt)
+	if err != nil {
+		return res, fmt.Errorf("count an attempt: %w", err)
+	}
+	t.Attempted = &attempted
+	res, err = bound.Run(ctx, t)
+	if err == nil && res.Attempt != nil {
+		return res, fmt.Errorf("%w: %s asks for a second attempt", errBroken, n.Spec.Name)
+	}
+	return res, err
+}
+
+// bind returns the step with its settings, filled in and adjusted by its before hook.
+func (w *walk) bind(ctx context.Context, n *check.Node, v *view) (action.Bound, error) {
+	if n.Bound != nil {
+		return *n.Bound, nil
+	}
+	raw := n.With.Resolve(func(path string) (json.RawMessage, bool) { return v.Value(ctx, path) })
+	if n.Before != "" {
+		changed, err := w.before(ctx, n, v, raw)
+		if err != nil {
+			return action.Bound{}, err
+		}
+		raw = changed
+	}
+	bound, err := n.Bind(raw)
+	if err != nil {
+		return bound, fmt.Errorf("%w: %w", errBroken, err)
+	}
+	if !sameContract(n.Contract, bound.Contract) {
+		return bound, fmt.Errorf("%w: a before hook may not change what step %s gives or needs", errBroken, n.Path)
+	}
+	return bound, nil
+}
+
+// ask stores the prompt, or ends the journey when nobody may be asked.
+func (w *walk) ask(n *check.Node, res action.Result, entered bool) error {
+	if w.j.Request.Silent {
+		code := n.Spec.SilentCode
+		if code == "" {
+			code = "interaction_required"
+		}
+		return errDenied{journey.Denial{Code: code, Reason: "step " + n.Path + " would have to ask"}}
+	}
+	if len(res.Evidence) > 0 || res.Subject != "" {
+		return errDenied{journey.Denial{Code: "server_error", Reason: "step " + n.Path + " proved something without an outcome"}}
+	}
+	if err := w.keep(n, res); err != nil {
+		return err
+	}
+	if entered {
+		w.j.Mark(n.Path)
+	}
+	p := res.Prompt
+	p.Step = n.Path
+	if p.Kind == "" {
+		p.Kind = n.Spec.Name
+	}
+	p.Back = w.j.CanRewind()
+	p.Switch = p.Account != ""
+	if w.j.Boxes == nil {
+		w.j.Boxes = map[string]json.RawMessage{}
+	}
+	delete(w.j.Boxes, n.Path)
+	if len(res.Box) > 0 {
+		w.j.Boxes[n.Path] = res.Box
+	}
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("prompt of %s: %w", n.Path, err)
+	}
+	w.j.Prompt, w.prompt = raw, p
+	return nil
+}
+
+// keep collects what is to be written and sent.
+func (w *walk) keep(n *check.Node, res action.Result) error {
+	if len(res.Writes) > 0 {
+		w.j.Barrier()
+	}
+	w.writes = append(w.writes, res.Writes...)
+	w.then = append(w.then, res.Then...)
+	for _, a := range res.Audit {
+		w.note(a)
+	}
+	w.j.State.Require = append(w.j.State.Require, res.Require...)
+	return nil
+}
+
+func (w *walk) note(a journey.Audit) {
+	if a.At.IsZero() {
+		a.At = w.now
+	}
+	if a.Account == "" {
+		a.Account = w.j.State.Subject
+	}
+	a.Journey, a.Client, a.Address = w.j.ID, w.j.Request.Client, w.j.Request.IP
+	w.audit = append(w.audit, a)
+}
+
+// take applies an outcome: what the step proved, knows and published, and whom it set as the subject.
+func (w *walk) take(ctx context.Context, n *check.Node, res action.Result) error {
+	o, declared := n.Contract.Outcome(res.Outcome)
+	if !declared {
+		return fmt.Errorf("%w: %s ended as %q, which it does not declare", errBroken, n.Spec.Name, res.Outcome)
+	}
+	if o.Sets != (res.Subject != "") {
+		return fmt.Errorf("%w: %s.%s must set a subject exactly when it declares so", errBroken, n.Spec.Name, o.Name)
+	}
+	before := w.j.State
+	output, err := w.after(ctx, n, res) // hooks first: if one fails, the step's writes and evidence are dropped
+	if err != nil {
+		w.j.State = before
+		return err
+	}
+	subject := w.j.State.Subject
+	evidence := w.j.State.Evidence
+	if o.Sets {
+		subject, evidence = res.Subject, nil
+	}
+	for _, ev := range res.Evidence {
+		if ev.Subject != "" && ev.Subject != subject {
+			w.j.State = before
+			return fmt.Errorf("%w: %s proved something about somebody else", errBroken, n.Spec.Name)
+		}
+		evidence = append(evidence, ev)
+	}
+	if !promised(o.Gives, verdict.Facts(evidence, subject)) {
+		w.j.State = before
+		return fmt.Errorf("%w: %s.%s proved less than it declares", errBroken, n.Spec.Name, o.Name)
+	}
+	w.j.State.Evidence = evidence
+	if o.Sets {
+		w.j.State.Subject, w.subject = subject, true
+		w.account, w.loaded = nil, ""
+		w.j.Barrier()
+	}
+	if res.Account != nil && res.Account.ID == subject {
+		w.account, w.loaded = res.Account, res.Account.ID
+	}
+	if err := w.keep(n, res); err != nil {
+		return err
+	}
+	for name, v := range res.Claims {
+		w.j.State.Claims = append(w.j.State.Claims, journey.Value{Name: name, Value: v})
+	}
+	w.setVars(n, res.Vars)
+	delete(w.j.Boxes, n.Path)
+	w.j.State.Trail = append(w.j.State.Trail, journey.Entry{Step: n.Path, Outcome: string(res.Outcome), Output: output})
+	return nil
+}
+
+func promised(gives []verdict.FactSet, facts verdict.FactSet) bool {
+	if len(gives) == 0 {
+		return true
+	}
+	return verdict.Formula(gives).Holds(facts)
+}
