@@ -1,0 +1,135 @@
+package scripts
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/parser"
+	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/scripts/worker"
+)
+
+const (
+	maxExpressions = 1000
+	maxExpression  = 4 << 10 // bytes of one
+)
+
+// roots are the names an expression can see.
+func roots() []string {
+	return []string{"request", "subject", "steps", "vars", "evidence", "claims", "inputs", "outcome", "output", "fields"}
+}
+
+// expressions compiles all of a flow's conditions into one script: an array of functions, each of which takes the
+// names it sees out of the argument.
+func (s *Set) expressions(list []check.Expression, ps *diag.Problems) {
+	if len(list) == 0 {
+		return
+	}
+	if len(list) > maxExpressions {
+		ps.Add("STILE-H03", list[0].At, "split the flow", "a flow has %d conditions, at most %d are possible", len(list), maxExpressions)
+		return
+	}
+	head := "({ " + strings.Join(roots(), ", ") + " }) => (\n"
+	var code bytes.Buffer
+	way := &places{}
+	code.WriteString("[\n")
+	line := 2
+	for i, e := range list {
+		if _, twice := s.index[e.Name]; twice {
+			ps.Add("STILE-H06", e.At, "give each condition a name of its own", "two conditions are called %q", e.Name)
+			continue
+		}
+		s.index[e.Name] = i
+		if !s.expression(e, ps) {
+			continue
+		}
+		code.WriteString(head)
+		way.lines = append(way.lines, line+1)
+		way.at = append(way.at, e.At)
+		code.WriteString(e.Text)
+		code.WriteString("\n),\n")
+		line += strings.Count(e.Text, "\n") + 3
+	}
+	code.WriteString("]")
+	if ps.Failed() {
+		return
+	}
+	s.Cases = program(code.Bytes(), way)
+	compiles(code.Bytes(), list[0].At, ps)
+}
+
+// expression checks one condition and notes what it reads.
+func (s *Set) expression(e check.Expression, ps *diag.Problems) bool {
+	const hint = "write one expression, as in: steps.who.domain === 'acme.example'"
+	before := len(*ps)
+	switch {
+	case len(e.Text) > maxExpression:
+		ps.Add("STILE-H03", e.At, "move it to a hook", "a condition is longer than %d KiB", maxExpression>>10)
+		return false
+	case tooNested([]byte(e.Text)):
+		ps.Add("STILE-H03", e.At, "move it to a hook", "a condition nests brackets too deeply")
+		return false
+	case strings.TrimSpace(e.Text) == "":
+		ps.Add("STILE-H06", e.At, hint, "a condition is empty")
+		return false
+	case strings.ContainsAny(e.Text, "\r\u2028\u2029") || !utf8.ValidString(e.Text):
+		ps.Add("STILE-H06", e.At, hint, "a condition holds a character that may not stand in a script")
+		return false
+	}
+	// Two kinds of brackets: a text that closes the first and opens another, to slip out, does not fit the second.
+	r := api.Transform("(\n"+e.Text+"\n)", api.TransformOptions{Loader: api.LoaderJS, Target: api.ES2022, LogLevel: api.LogLevelSilent})
+	for _, m := range r.Errors {
+		at := e.At
+		if l := m.Location; l != nil {
+			at = within(e.At, max(1, min(l.Line-1, 1+strings.Count(e.Text, "\n"))), 1+runes(l.LineText, l.Column))
+			if l.Line-1 > 1+strings.Count(e.Text, "\n") {
+				at = e.At
+			}
+		}
+		ps.Add("STILE-H06", at, hint, "%s", m.Text)
+	}
+	if len(*ps) > before {
+		return false
+	}
+	wrapped := []byte("[\n" + e.Text + "\n]")
+	find := func(line, col int) diag.Pos { return within(e.At, max(1, line-1), col) }
+	tree, err := parser.ParseFile(nil, worker.FileName, wrapped, 0, parser.WithDisableSourceMaps)
+	only := ast.Expression(nil)
+	if err == nil {
+		only = single(tree)
+	}
+	if only == nil {
+		if _, ok := parse([]byte("(\n"+e.Text+"\n)"), find, e.At.File, ps); ok {
+			ps.Add("STILE-H06", e.At, hint, "a condition must be one expression")
+		}
+		return false
+	}
+	t := newText(tree, wrapped, find, ps)
+	t.check(true)
+	s.reads[e.Name] = t.expressionReads(only)
+	return len(*ps) == before
+}
+
+// single gives the one element of the one array a program consists of, or nil.
+func single(p *ast.Program) ast.Expression {
+	if len(p.Body) != 1 {
+		return nil
+	}
+	statement, ok := p.Body[0].(*ast.ExpressionStatement)
+	if !ok {
+		return nil
+	}
+	list, ok := statement.Expression.(*ast.ArrayLiteral)
+	if !ok || len(list.Value) != 1 {
+		return nil
+	}
+	if _, spread := list.Value[0].(*ast.SpreadElement); spread {
+		return nil
+	}
+	return list.Value[0]
+}

@@ -1,0 +1,265 @@
+package scripts
+
+import (
+	"slices"
+
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/file"
+	"github.com/dop251/goja/token"
+
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/scripts/worker"
+)
+
+const maxReads = 500 // paths kept of one function
+
+// check looks for what the engine would get wrong or could not run, and for names that exist nowhere.
+func (t *text) check(expression bool) {
+	top := newScope(nil)
+	top.hoistVars(t.tree.DeclarationList)
+	if expression {
+		for _, r := range roots() {
+			top.declare(r)
+		}
+	}
+	told := map[diag.Pos]bool{}
+	add := func(code string, at file.Idx, length int, hint, format string, args ...any) {
+		pos := t.pos(at, length)
+		if !told[pos] {
+			told[pos] = true
+			t.ps.Add(code, pos, hint, format, args...)
+		}
+	}
+	w := &walker{scope: top, read: func(string, file.Idx) {}}
+	w.free = func(name string, at file.Idx) {
+		evades := expression && slices.Contains([]string{"eval", "Function", "globalThis"}, name) // would read unseen
+		if !evades && slices.Contains(languageGlobals(), name) || !expression && slices.Contains(hookGlobals(), name) {
+			return
+		}
+		add("STILE-H07", at, len(name), suggestion(name, expression), "%s exists nowhere a script can see", name)
+	}
+	w.node = func(n ast.Node) {
+		switch x := n.(type) {
+		case *ast.RegExpLiteral:
+			if propertyClass(x.Pattern) {
+				add("STILE-H04", x.Idx, len(x.Literal), `list the characters, as in [A-Za-zÀ-ž]`, `\p{…} never matches in the script engine`)
+			}
+		case *ast.NewExpression:
+			t.regexpCall(x.Callee, x.ArgumentList, add)
+		case *ast.CallExpression:
+			t.regexpCall(x.Callee, x.ArgumentList, add)
+		}
+		if expression {
+			if what := forbidden(n); what != "" {
+				add("STILE-H06", n.Idx0(), 0, "a condition only looks; what it should do belongs in a hook", "a condition may not %s", what)
+			}
+		}
+	}
+	w.statements(t.tree.Body)
+}
+
+// regexpCall looks at patterns written as texts, where the text is plain.
+func (t *text) regexpCall(callee ast.Expression, args []ast.Expression, add func(string, file.Idx, int, string, string, ...any)) {
+	id, ok := callee.(*ast.Identifier)
+	if !ok || id.Name != "RegExp" || len(args) == 0 {
+		return
+	}
+	if s, ok := args[0].(*ast.StringLiteral); ok && propertyClass(s.Value.String()) {
+		add("STILE-H04", s.Idx, len(s.Literal), `list the characters, as in [A-Za-zÀ-ž]`, `\p{…} never matches in the script engine`)
+	}
+}
+
+// forbidden says what a node does that a condition must not do.
+func forbidden(n ast.Node) string {
+	switch x := n.(type) {
+	case *ast.AssignExpression:
+		return "assign"
+	case *ast.UnaryExpression:
+		switch x.Operator {
+		case token.INCREMENT, token.DECREMENT, token.DELETE:
+			return "change anything"
+		}
+	case *ast.AwaitExpression, *ast.YieldExpression:
+		return "wait"
+	case *ast.FunctionLiteral:
+		if x.Async || x.Generator {
+			return "wait"
+		}
+	case *ast.ArrowFunctionLiteral:
+		if x.Async {
+			return "wait"
+		}
+	}
+	return ""
+}
+
+func (t *text) expressionReads(e ast.Expression) []check.Read {
+	top := newScope(nil)
+	for _, r := range roots() {
+		m := top.declare(r)
+		m.path, m.isPath = r, true
+	}
+	c := collector{t: t}
+	w := &walker{scope: top, read: c.read, free: func(string, file.Idx) {}}
+	w.visit(e)
+	return c.list
+}
+
+// collector keeps each path once, where it was met first.
+type collector struct {
+	t    *text
+	list []check.Read
+}
+
+func (c *collector) read(path string, at file.Idx) {
+	if len(c.list) >= maxReads || slices.ContainsFunc(c.list, func(r check.Read) bool { return r.Path == path }) {
+		return
+	}
+	c.list = append(c.list, check.Read{Path: path, At: c.t.pos(at, 0)})
+}
+
+// exported finds the functions behind the names the bundle leaves in its global, and reads each. A name whose function
+// cannot be found, because it is made when the script runs, is listed with nothing known of it.
+func (t *text) exported(names []string, into map[string]check.Function) {
+	body := t.bundleBody()
+	t.tops = newScope(nil)
+	t.tops.hoistVars(t.tree.DeclarationList)
+	t.tops.hoist(body)
+	for _, s := range body {
+		if v, ok := s.(*ast.VariableStatement); ok {
+			t.tops.bindings(v.List, true) // esbuild turns a module's const into var; nobody assigns to an import
+		}
+	}
+	t.forgetAssigned()
+	for name, e := range marked(body) {
+		if !slices.Contains(names, name) {
+			continue
+		}
+		id, ok := e.(*ast.Identifier)
+		if !ok {
+			continue
+		}
+		m := t.tops.lookup(id.Name.String())
+		for hops := 0; m != nil && m.fn == nil && hops < 8; hops++ {
+			alias, ok := m.value.(*ast.Identifier)
+			if !ok {
+				break
+			}
+			m = t.tops.lookup(alias.Name.String())
+		}
+		switch {
+		case m == nil || m.fn == nil && !constant(m.value):
+			into[name] = check.Function{At: t.pos(id.Idx, len(name))}
+		case m.fn != nil:
+			if m.fn.yields {
+				t.ps.Add("STILE-H08", t.pos(m.fn.node.Idx0(), 0), "return a value, or make it async", "hook %s is a generator", name)
+				continue
+			}
+			into[name] = t.describe(m)
+		}
+	}
+}
+
+// forgetAssigned drops what is known of the values of names that are assigned to anywhere, whichever of that name it is.
+func (t *text) forgetAssigned() {
+	var look func(ast.Node)
+	look = func(n ast.Node) {
+		var names []string
+		switch x := n.(type) {
+		case *ast.AssignExpression:
+			names = targets(x.Left)
+		case *ast.UnaryExpression:
+			names = targets(x.Operand)
+			if x.Operator != token.INCREMENT && x.Operator != token.DECREMENT {
+				names = nil
+			}
+		case *ast.ForIntoExpression:
+			names = targets(x.Expression)
+		}
+		for _, name := range names {
+			if m := t.tops.names[name]; m != nil {
+				m.value, m.fn = nil, nil
+			}
+		}
+		children(n, look)
+	}
+	look(t.tree)
+}
+
+// constant tells values that are certainly no functions; they are exported for other files' sake.
+func constant(e ast.Expression) bool {
+	switch e.(type) {
+	case *ast.StringLiteral, *ast.NumberLiteral, *ast.BooleanLiteral, *ast.NullLiteral, *ast.ObjectLiteral, *ast.ArrayLiteral,
+		*ast.RegExpLiteral, *ast.TemplateLiteral, *ast.ClassLiteral, *ast.NewExpression, *ast.BinaryExpression, *ast.UnaryExpression:
+		return true
+	}
+	return false
+}
+
+func (t *text) describe(m *meaning) check.Function {
+	at := m.fn.node.Idx0()
+	length := 0
+	if lit, ok := m.fn.node.(*ast.FunctionLiteral); ok && lit.Name != nil {
+		at, length = lit.Name.Idx, len(lit.Name.Name)
+	}
+	f := check.Function{At: t.pos(at, length)}
+	c := collector{t: t}
+	w := &walker{scope: t.tops, read: c.read, free: func(string, file.Idx) {}}
+	whole := ""
+	w.function(m.fn, []*string{&whole})
+	f.Reads = c.list
+	f.Returns, f.Exact = t.returns(m.fn)
+	return f
+}
+
+// bundleBody gives the statements inside the function esbuild wraps a bundle in.
+func (t *text) bundleBody() []ast.Statement {
+	for _, s := range t.tree.Body {
+		e, ok := s.(*ast.ExpressionStatement)
+		if !ok {
+			continue
+		}
+		if c, ok := e.Expression.(*ast.CallExpression); ok {
+			if f := asFunction(c.Callee); f != nil && f.body != nil {
+				return f.body.List
+			}
+		}
+	}
+	return t.tree.Body
+}
+
+// marked reads the stub's last statement: which variable of the bundle each exported name is.
+func marked(body []ast.Statement) map[string]ast.Expression {
+	all := map[string]ast.Expression{}
+	for _, s := range body {
+		e, ok := s.(*ast.ExpressionStatement)
+		if !ok {
+			continue
+		}
+		a, ok := e.Expression.(*ast.AssignExpression)
+		if !ok {
+			continue
+		}
+		left, ok := a.Left.(*ast.DotExpression)
+		if !ok || left.Identifier.Name != worker.MarkHooks {
+			continue
+		}
+		o, ok := a.Right.(*ast.ObjectLiteral)
+		if !ok {
+			continue
+		}
+		clear(all)
+		for _, p := range o.Value {
+			switch p := p.(type) {
+			case *ast.PropertyShort:
+				all[p.Name.Name.String()] = &p.Name
+			case *ast.PropertyKeyed:
+				if k, ok := p.Key.(*ast.StringLiteral); ok {
+					all[k.Value.String()] = p.Value
+				}
+			}
+		}
+	}
+	return all
+}
