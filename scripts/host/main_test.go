@@ -18,7 +18,7 @@ import (
 // TestMain builds the worker once, never with the race detector: that one maps terabytes and fits under no limit.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "parent" {
-		parent(os.Args[2])
+		parent()
 		return
 	}
 	dir, err := os.MkdirTemp("", "stile-worker-")

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package host_test
+
+// parent belongs to a test that reads /proc.
+func parent() {}
