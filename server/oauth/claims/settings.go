@@ -1,0 +1,135 @@
+// Package claims decides what tokens and answers say about a person: where each value comes from, which scope lets it out
+// and where it goes. What only this server may say (sub, acr, amr, …) no source can write.
+package claims
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Where a claim may go.
+const (
+	IDToken       = "id_token"
+	AccessToken   = "access_token"
+	Userinfo      = "userinfo"
+	Introspection = "introspection"
+)
+
+// Where a value comes from.
+const (
+	FromAccount   = "account"
+	FromJourney   = "journey"
+	FromConnector = "connector"
+	FromHook      = "hook"
+)
+
+// Rule is one claim of the settings.
+type Rule struct {
+	From      string   `json:"from" jsonschema:"required,enum=account,enum=journey,enum=connector,enum=hook" jsonschema_description:"account: an attribute. journey: what the journey published. connector: an outside system. hook: a function of the claims script."`
+	Attribute string   `json:"attribute,omitempty" jsonschema_description:"Attribute of the account or name published by the journey. Default: the claim's own name."`
+	Connector string   `json:"connector,omitempty" jsonschema_description:"Name of the connector."`
+	Get       string   `json:"get,omitempty" jsonschema_description:"What to fetch from it; ${subject.id} and ${client.id} are filled in."`
+	Path      string   `json:"path,omitempty" jsonschema_description:"Where the value lies inside the attribute or answer: names with dots between. Default: all of it, for connectors the claim's name."`
+	Call      string   `json:"call,omitempty" jsonschema_description:"Exported function to call; it returns an object with claims by name. Default: the function named claims."`
+	Scope     string   `json:"scope,omitempty" jsonschema_description:"Scope that lets it out. Default: none is needed."`
+	To        []string `json:"to,omitempty" jsonschema:"enum=id_token,enum=access_token,enum=userinfo,enum=introspection" jsonschema_description:"Where it goes. Default: userinfo."`
+	Required  bool     `json:"required,omitempty" jsonschema_description:"When its source fails, nothing is issued. Default: it is left out and logged."`
+
+	movable bool // a claim of the standard, which the claims parameter may move into the ID token
+}
+
+// Settings are the claims by name.
+type Settings map[string]Rule
+
+// Reserved reports whether a name is ours alone.
+func Reserved(name string) bool {
+	switch name {
+	case "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "acr", "amr", "auth_time", "azp", "nonce", "sid", "cnf", "act", "may_act",
+		"client_id", "scope", "active", "token_type", "username", "email_verified", "phone_number_verified", "at_hash", "c_hash",
+		"s_hash", "authorization_details", "events", "token_introspection":
+		return true
+	}
+	return false
+}
+
+// ErrSettings marks a mistake in the claims settings.
+var ErrSettings = errors.New("claims settings")
+
+// HookName is the function that may shape all claims at once.
+const HookName = "claims"
+
+func compile(s Settings) (map[string]Rule, error) {
+	rules := standard()
+	var problems []error
+	problem := func(name, format string, args ...any) {
+		problems = append(problems, fmt.Errorf("%w: %q: "+format, append([]any{ErrSettings, name}, args...)...))
+	}
+	for name, r := range s {
+		if Reserved(name) {
+			problem(name, "only this server says that")
+		}
+		if name == "" || len(name) > 200 || strings.ContainsFunc(name, func(c rune) bool { return c < 0x21 || c == 0x7f || c == '"' || c == '\\' }) {
+			problem(name, "not a claim's name")
+		}
+		switch r.From {
+		case FromAccount, FromJourney:
+			if r.Connector != "" || r.Get != "" || r.Call != "" {
+				problem(name, "connector, get and call do not go with from: %s", r.From)
+			}
+			if r.Attribute == "" {
+				r.Attribute = name
+			}
+		case FromConnector:
+			if r.Connector == "" || r.Get == "" || r.Call != "" || r.Attribute != "" {
+				problem(name, "from: connector needs connector and get, and takes neither call nor attribute")
+			}
+			if _, err := fill(r.Get, "", ""); err != nil {
+				problem(name, "get: %w", err)
+			}
+			if r.Path == "" {
+				r.Path = name
+			}
+		case FromHook:
+			if r.Connector != "" || r.Get != "" || r.Attribute != "" || r.Path != "" {
+				problem(name, "connector, get, attribute and path do not go with from: hook")
+			}
+			if r.Call == "" {
+				r.Call = HookName
+			}
+		default:
+			problem(name, "from is %q; write account, journey, connector or hook", r.From)
+		}
+		if len(r.To) == 0 {
+			r.To = []string{Userinfo}
+		}
+		for _, t := range r.To {
+			if !slices.Contains([]string{IDToken, AccessToken, Userinfo, Introspection}, t) {
+				problem(name, "to: %q; write id_token, access_token, userinfo or introspection", t)
+			}
+		}
+		if old, ok := rules[name]; ok && r.Scope == "" {
+			r.Scope = old.Scope // a standard claim keeps its scope when only its source changes
+		}
+		rules[name] = r
+	}
+	return rules, errors.Join(problems...)
+}
+
+// standard are the claims of OpenID Connect Core §5.4.
+func standard() map[string]Rule {
+	rules := map[string]Rule{}
+	for scope, names := range map[string][]string{
+		"profile": {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+			"website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"},
+		"email":   {"email", "email_verified"},
+		"phone":   {"phone_number", "phone_number_verified"},
+		"address": {"address"},
+	} {
+		for _, n := range names {
+			rules[n] = Rule{From: FromAccount, Attribute: n, Scope: scope, To: []string{Userinfo}, movable: true}
+		}
+	}
+	return rules
+}

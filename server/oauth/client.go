@@ -1,0 +1,128 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/stile-id/stile/engine/action"
+)
+
+// How a client authenticates (exactly one per client; RFC 6749 §2.3, OpenID Connect Core §9).
+const (
+	AuthNone  = "none"
+	AuthBasic = "client_secret_basic"
+	AuthPost  = "client_secret_post"
+)
+
+// Grant types this server knows (RFC 6749 §4, §6).
+const (
+	GrantCode        = "authorization_code"
+	GrantRefresh     = "refresh_token"
+	GrantCredentials = "client_credentials"
+)
+
+// Values of a client's settings.
+const (
+	ProfileOpenID = "openid" // OpenID certification: a confidential client may leave PKCE out
+
+	ConsentAsk  = "ask"
+	ConsentSkip = "skip"
+
+	FormatOpaque = "opaque"
+	FormatJWT    = "jwt"
+
+	ES256 = "ES256"
+	RS256 = "RS256"
+
+	IntrospectNone = "none"
+	IntrospectSelf = "self-audience"
+	IntrospectAny  = "any"
+)
+
+// Client is an OAuth client as its settings say. The zero value of a field stands for its default; client.Check fills
+// defaults in and tells what is wrong.
+type Client struct {
+	ID          string    `json:"id" jsonschema:"required" jsonschema_description:"The client_id. Letters, digits and . _ ~ - ; never shaped like an account's id."`
+	Name        string    `json:"name,omitempty" jsonschema_description:"What people see."`
+	Secrets     []string  `json:"secrets,omitempty" jsonschema_description:"SHA-256 of each generated secret that is valid now, in hex. Several while a secret is being exchanged."`
+	Auth        string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
+	Profile     string    `json:"profile,omitempty" jsonschema:"enum=,enum=openid" jsonschema_description:"Security profile. openid: a confidential client may leave PKCE out (OpenID certification), everything else as always."`
+	Redirects   []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
+	LogoutURIs  []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
+	GrantTypes  []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
+	Responses   []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
+	Scopes      []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`
+	Flows       Flows     `json:"flows,omitzero" jsonschema_description:"Flows this client may start."`
+	FirstParty  bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`
+	Consent     string    `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what the client may have. Default: skip for first-party clients, else ask."`
+	Format      string    `json:"token_format,omitempty" jsonschema:"enum=opaque,enum=jwt" jsonschema_description:"Form of access tokens. Default: opaque."`
+	TokenAlg    string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`
+	IDTokenAlg  string    `json:"id_token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of ID tokens. Default: ES256."`
+	UserinfoAlg string    `json:"userinfo_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=RS256" jsonschema_description:"Set: userinfo is answered as a signed JWT. Default: plain JSON."`
+	Introspect  string    `json:"introspect,omitempty" jsonschema:"enum=none,enum=self-audience,enum=any" jsonschema_description:"Which tokens the client may ask about: none, those it is an audience of, any. Default: self-audience."`
+	AnswerAlg   string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
+	Answer      string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
+	Origins     []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages that may call the token and userinfo endpoints from script."`
+	Theme       string    `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`
+	Lifetimes   Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
+	Offline     bool      `json:"offline,omitempty" jsonschema_description:"Whether offline_access may be granted: refresh tokens that outlive the session."`
+	MaxAge      *int      `json:"default_max_age,omitempty" jsonschema:"minimum=0" jsonschema_description:"Seconds since a person last proved who they are, when the request does not say."`
+	ACR         []string  `json:"acr,omitempty" jsonschema_description:"Assurances of which one must be reached, whatever the request says."`
+	Audience    []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
+	Resources   []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
+}
+
+// Flows says which flows a client may start.
+type Flows struct {
+	Default string   `json:"default,omitempty" jsonschema_description:"The flow that signs people in."`
+	Create  string   `json:"create,omitempty" jsonschema_description:"The flow for prompt=create."`
+	Others  []string `json:"others,omitempty" jsonschema_description:"Flows an essential acr may pick, in order, after the default."`
+}
+
+// All lists the flows, the default first.
+func (f Flows) All() []string {
+	var out []string
+	for _, n := range append([]string{f.Default, f.Create}, f.Others...) {
+		if n != "" && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Has reports whether the client may (still) use the flow.
+func (f Flows) Has(flow string) bool {
+	return flow != "" && (flow == f.Default || flow == f.Create || slices.Contains(f.Others, flow))
+}
+
+// Lifetimes bound what a client gets.
+type Lifetimes struct {
+	Code     action.Duration `json:"code,omitempty" jsonschema_description:"Authorization code. Default 60s, at most 10m."`
+	Access   action.Duration `json:"access_token,omitempty" jsonschema_description:"Access token. Default 5m, at most 24h."`
+	ID       action.Duration `json:"id_token,omitempty" jsonschema_description:"ID token. Default 5m, at most 24h."`
+	Idle     action.Duration `json:"refresh_idle,omitempty" jsonschema_description:"Refresh token that is not used. Default 14d."`
+	Absolute action.Duration `json:"refresh_absolute,omitempty" jsonschema_description:"Refresh tokens in all, however often they are used. Default 90d, at most 365d."`
+}
+
+// Confidential reports whether the client can keep a secret.
+func (c *Client) Confidential() bool { return c.Auth != AuthNone }
+
+// CodeFor, AccessFor, IDFor, IdleFor and AbsoluteFor are the lifetimes as Go has them.
+func (c *Client) CodeFor() time.Duration     { return time.Duration(c.Lifetimes.Code) }
+func (c *Client) AccessFor() time.Duration   { return time.Duration(c.Lifetimes.Access) }
+func (c *Client) IDFor() time.Duration       { return time.Duration(c.Lifetimes.ID) }
+func (c *Client) IdleFor() time.Duration     { return time.Duration(c.Lifetimes.Idle) }
+func (c *Client) AbsoluteFor() time.Duration { return time.Duration(c.Lifetimes.Absolute) }
+
+// Clients finds clients. It is asked at every door, so a client that was removed or disabled stops there at once.
+type Clients interface {
+	// Client returns a client that may be used now; ErrNoClient otherwise. The result is shared: nobody writes to it.
+	Client(ctx context.Context, id string) (*Client, error)
+	// Origin reports whether any client registered the web origin.
+	Origin(ctx context.Context, origin string) bool
+}
+
+// ErrNoClient: there is no such client, or it is disabled.
+var ErrNoClient = errors.New("oauth: no such client")

@@ -1,0 +1,66 @@
+package oauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Asked is what a grant keeps of its authorization request (identity.Grant.Request).
+type Asked struct {
+	Nonce          string   `json:"nonce,omitempty"`
+	Resources      []string `json:"resources,omitempty"`
+	IDTokenClaims  []string `json:"id_token,omitempty"` // names of the claims parameter
+	UserinfoClaims []string `json:"userinfo,omitempty"`
+}
+
+// Proved is what a grant keeps of its verdict (identity.Grant.Verdict).
+type Proved struct {
+	ACR      string                     `json:"acr,omitempty"`
+	AMR      []string                   `json:"amr,omitempty"`
+	AuthTime int64                      `json:"auth_time,omitempty"` // seconds since 1970
+	Version  string                     `json:"version,omitempty"`   // content hash of the flow
+	Claims   map[string]json.RawMessage `json:"claims,omitempty"`
+}
+
+// ReadRecords reads the two notes of a grant back.
+func ReadRecords(request, verdict json.RawMessage) (a Asked, p Proved, err error) {
+	if len(request) > 0 {
+		if err := json.Unmarshal(request, &a); err != nil {
+			return a, p, fmt.Errorf("read a grant's request: %w", err)
+		}
+	}
+	if len(verdict) > 0 {
+		if err := json.Unmarshal(verdict, &p); err != nil {
+			return a, p, fmt.Errorf("read a grant's verdict: %w", err)
+		}
+	}
+	return a, p, nil
+}
+
+// Issuer is the issuer's URL without a trailing slash; every endpoint lies below it.
+type Issuer string
+
+// URL is an endpoint's address; path starts with a slash.
+func (i Issuer) URL(path string) string { return string(i) + path }
+
+// Path is the issuer's own path ("" for most) with path appended: where a router finds the endpoint.
+func (i Issuer) Path(path string) string {
+	u, err := url.Parse(string(i))
+	if err != nil {
+		return path
+	}
+	return strings.TrimSuffix(u.Path, "/") + path
+}
+
+// Endpoints below the issuer.
+const (
+	AuthorizePath  = "/authorize"
+	TokenPath      = "/token"
+	IntrospectPath = "/introspect"
+	RevokePath     = "/revoke"
+	UserinfoPath   = "/userinfo"
+	LogoutPath     = "/logout"
+	KeysPath       = "/jwks"
+)
