@@ -48,12 +48,14 @@ type Contract struct {
 
 // OutcomeSpec declares one outcome.
 type OutcomeSpec struct {
-	Name   Outcome
-	About  string
-	Gives  []verdict.FactSet // alternatives; none: gives nothing
-	Sets   bool              // sets a subject, which drops every fact first
-	Output *Schema           // of the step's output after this outcome; nil: none
-	Silent bool              // can end so without asking anybody
+	Name  Outcome
+	About string
+	Gives []verdict.FactSet // alternatives; none: gives nothing
+	Sets  bool              // sets a subject, which drops every fact first
+	// Assurance names an entry of the flow's accept: the outcome gives one alternative for each way to reach it, besides Gives.
+	Assurance string
+	Output    *Schema // of the step's output after this outcome; nil: none
+	Silent    bool    // can end so without asking anybody
 }
 
 // Outcome returns the declaration of an outcome; ok is false when there is none of that name.
@@ -74,6 +76,7 @@ const (
 	UseProvider  UseKind = "provider"
 	UseHook      UseKind = "hook"
 	UseAssurance UseKind = "assurance"
+	UseVar       UseKind = "var"
 )
 
 // Use is a reference from a setting to something declared elsewhere. Setting is its path in `with` (`connector`, `cases/0/when`).

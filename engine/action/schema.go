@@ -30,6 +30,17 @@ func Describe[T any]() *Schema {
 	})}
 }
 
+// SchemaOf wraps a schema that is made from settings.
+func SchemaOf(doc any) *Schema {
+	return &Schema{make: sync.OnceValue(func() []byte {
+		b, err := json.Marshal(doc)
+		if err != nil {
+			panic("schema: " + err.Error())
+		}
+		return b
+	})}
+}
+
 // Properties lists the top-level property names of an object schema, for reading paths; nil when anything is allowed.
 func (s *Schema) Properties() map[string]json.RawMessage {
 	var o struct {

@@ -41,8 +41,20 @@ type View interface {
 	Subject(ctx context.Context) (*identity.Account, error)
 	Facts() verdict.FactSet
 	Evidence() []verdict.Evidence
+	// Assurance is the formula of an entry of the flow's accept.
+	Assurance(name string) (verdict.Formula, bool)
+	// Named is the identifier the person gave last in this journey; ok is false when none was asked. Naming somebody proves nothing.
+	Named() (n Named, ok bool)
 	// Value reads a path as `${…}` would: request.client, steps.who.domain, vars.tier, subject.id.
 	Value(ctx context.Context, path string) (json.RawMessage, bool)
+}
+
+// Named is whom the person says to be: what ask.identifier outputs.
+type Named struct {
+	Identifier string                  `json:"identifier"` // as typed
+	Kind       identity.IdentifierKind `json:"kind"`
+	Canonical  string                  `json:"canonical"`
+	Domain     string                  `json:"domain"` // of an e-mail address, else ""
 }
 
 // Script calls the hooks of the step's flow with what the journey knows. An error is a hook error or a cancelled ctx.

@@ -175,12 +175,30 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 	if _, static := n.With.Static(); static && s.Before == "" {
 		n.Bound = &bound
 	}
+	b.expand(n)
 	b.uses(s, n)
 	b.wire(src.Flow, s, n, scope, ret)
 	b.readings(s, n, set, cases)
 	if n.Contract.Calls != "" {
 		b.call(s, n, scope)
 	}
+}
+
+// expand gives outcomes that name an assurance one alternative for each way to reach it.
+func (b *build) expand(n *Node) {
+	outcomes := slices.Clone(n.Contract.Outcomes)
+	for i, o := range outcomes {
+		for _, a := range b.program.Accept {
+			if o.Assurance != "" && a.Name == o.Assurance {
+				o.Gives = nil
+				for _, set := range a.Formula {
+					o.Gives = append(o.Gives, set.Union(verdict.Set(verdict.Identified)))
+				}
+			}
+		}
+		outcomes[i] = o
+	}
+	n.Contract.Outcomes = outcomes
 }
 
 func settingAt(s *flow.Step, setting string) diag.Pos {

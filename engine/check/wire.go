@@ -99,6 +99,10 @@ func (b *build) uses(s *flow.Step, n *Node) {
 			if !slices.ContainsFunc(b.program.Accept, func(a acceptance) bool { return a.Name == u.Name }) {
 				b.add("STILE-D06", at, "add it to `accept:` at the top of the flow, with the facts that reach it", "%q is no assurance this flow accepts", u.Name)
 			}
+		case action.UseVar:
+			if _, ok := n.Vars[u.Name]; !ok {
+				b.add("STILE-D01", at, "declare it under `vars:` at the top of the flow", "there is no var %q", u.Name)
+			}
 		case action.UseHook:
 			b.function(n, u.Name, at, s, u.Outcomes)
 		}

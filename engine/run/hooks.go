@@ -215,7 +215,7 @@ func sameContract(a, b action.Contract) bool {
 	}
 	for i := range a.Outcomes {
 		x, y := a.Outcomes[i], b.Outcomes[i]
-		if x.Name != y.Name || x.Sets != y.Sets || !reflect.DeepEqual(x.Gives, y.Gives) {
+		if x.Name != y.Name || x.Sets != y.Sets || x.Assurance != y.Assurance || x.Assurance == "" && !reflect.DeepEqual(x.Gives, y.Gives) {
 			return false
 		}
 	}

@@ -57,6 +57,26 @@ func (v *view) Facts() verdict.FactSet {
 	return verdict.Facts(v.w.j.State.Evidence, v.w.j.State.Subject)
 }
 
+func (v *view) Assurance(name string) (verdict.Formula, bool) {
+	for _, a := range v.w.p.Accept {
+		if a.Name == name {
+			return a.Formula, true
+		}
+	}
+	return nil, false
+}
+
+// Named looks through the whole walk, callers and called flows alike, so that nothing is asked twice.
+func (v *view) Named() (n action.Named, ok bool) {
+	for i := len(v.w.j.State.Trail) - 1; i >= 0; i-- {
+		e := v.w.j.State.Trail[i]
+		if node := v.w.p.Nodes[e.Step]; node != nil && node.Spec.Name == "ask.identifier" && len(e.Output) > 0 {
+			return n, json.Unmarshal(e.Output, &n) == nil && n.Identifier != ""
+		}
+	}
+	return n, false
+}
+
 func (v *view) Evidence() []verdict.Evidence { return v.w.j.State.Evidence }
 
 // Value reads a path as ${…} does.

@@ -266,6 +266,11 @@ func (w *walk) take(ctx context.Context, n *check.Node, res action.Result) error
 	if o.Sets != (res.Subject != "") {
 		return fmt.Errorf("%w: %s.%s must set a subject exactly when it declares so", errBroken, n.Spec.Name, o.Name)
 	}
+	for name, value := range res.Vars {
+		if d, ok := n.Vars[name]; !ok || !typed(value, d.Type) {
+			return fmt.Errorf("%w: var %q is not declared, or not of its type", errBroken, name)
+		}
+	}
 	before := w.j.State
 	output, err := w.after(ctx, n, res) // hooks first: if one fails, the step's writes and evidence are dropped
 	if err != nil {

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,13 +27,20 @@ type Outside struct {
 	Subject  string `json:"s"`
 }
 
-// Facts is what the evidence about the subject proves at once. Evidence about an outside identity or an address counts until a subject is
-// set (subject ""); afterwards only records that name the subject do.
+// Facts is what the evidence proves at once. Before a subject is set every record counts. Afterwards only records that
+// name the subject do, but for the bare facts that a provider answered or that an address was proved meanwhile: they say nothing
+// about the subject until a step ties them to it, and an acr is never computed from them.
 func Facts(evidence []Evidence, subject string) FactSet {
 	var out FactSet
 	for _, e := range evidence {
 		if e.Subject == subject {
 			out = append(out, e.Facts...)
+			continue
+		}
+		for _, f := range e.Facts {
+			if e.Subject == "" && (f == EmailProved || f == PhoneProved || strings.HasPrefix(string(f), "upstream(")) {
+				out = append(out, f)
+			}
 		}
 	}
 	if subject != "" {
