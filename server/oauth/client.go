@@ -109,6 +109,14 @@ type Lifetimes struct {
 // Confidential reports whether the client can keep a secret.
 func (c *Client) Confidential() bool { return c.Auth != AuthNone }
 
+// May reports whether the client may have a scope; offline_access goes with Offline.
+func (c *Client) May(scope string) bool {
+	if scope == "offline_access" {
+		return c.Offline
+	}
+	return slices.Contains(c.Scopes, scope)
+}
+
 // CodeFor, AccessFor, IDFor, IdleFor and AbsoluteFor are the lifetimes as Go has them.
 func (c *Client) CodeFor() time.Duration     { return time.Duration(c.Lifetimes.Code) }
 func (c *Client) AccessFor() time.Duration   { return time.Duration(c.Lifetimes.Access) }

@@ -1,0 +1,207 @@
+package authorize
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/verdict"
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/client"
+)
+
+// Note is what this endpoint remembers of a request while the journey walks: it travels in journey.Request.Context, which no step
+// and no hook sees, and comes back in Finish and Grant.
+type Note struct {
+	Client         string   `json:"c"`
+	Redirect       string   `json:"r"`
+	State          string   `json:"s,omitempty"`
+	Nonce          string   `json:"n,omitempty"`
+	Challenge      string   `json:"ch,omitempty"`
+	Fragment       bool     `json:"f,omitempty"`
+	Scope          []string `json:"sc,omitempty"`
+	Offline        bool     `json:"o,omitempty"`
+	Resources      []string `json:"re,omitempty"`
+	Essential      []string `json:"e,omitempty"`
+	Subject        string   `json:"su,omitempty"`
+	MaxAge         *int     `json:"m,omitempty"`
+	Login          bool     `json:"l,omitempty"`
+	Consent        bool     `json:"co,omitempty"`
+	IDTokenClaims  []string `json:"ci,omitempty"`
+	UserinfoClaims []string `json:"cu,omitempty"`
+	Started        int64    `json:"t"` // seconds since 1970
+	Absolute       int64    `json:"a"` // seconds a grant lives
+}
+
+func readNote(b json.RawMessage) (*Note, error) {
+	n := &Note{}
+	if err := json.Unmarshal(b, n); err != nil {
+		return nil, fmt.Errorf("read an authorization request's note: %w", err)
+	}
+	if n.Client == "" || n.Redirect == "" {
+		return nil, errors.New("read an authorization request's note: it is empty")
+	}
+	return n, nil
+}
+
+// Grant makes the grant that the journey's last transaction writes. Pure: it reads nothing but its arguments. Its id is the
+// journey's, so a journey has one at most.
+func Grant(v *verdict.Verdict, note json.RawMessage, now time.Time) (identity.Grant, error) {
+	n, err := readNote(note)
+	if err != nil {
+		return identity.Grant{}, err
+	}
+	if v.Journey == "" || v.Subject == "" || v.Client != n.Client {
+		return identity.Grant{}, fmt.Errorf("make a grant: the verdict of journey %q is not for this request", v.Journey)
+	}
+	request, err := json.Marshal(oauth.Asked{Nonce: n.Nonce, Resources: n.Resources, IDTokenClaims: n.IDTokenClaims, UserinfoClaims: n.UserinfoClaims})
+	if err != nil {
+		return identity.Grant{}, fmt.Errorf("make a grant: %w", err)
+	}
+	proved := oauth.Proved{ACR: v.ACR, AMR: v.AMR, Version: v.Version, Claims: v.Claims}
+	if !v.AuthTime.IsZero() {
+		proved.AuthTime = v.AuthTime.Unix()
+	}
+	kept, err := json.Marshal(proved)
+	if err != nil {
+		return identity.Grant{}, fmt.Errorf("make a grant: %w", err)
+	}
+	allowed := allowedScope(n, v)
+	return identity.Grant{ID: v.Journey, Client: n.Client, Account: v.Subject, Session: v.Session, Flow: v.Flow, Scope: allowed,
+		Redirect: n.Redirect, Challenge: n.Challenge, Request: request, Verdict: kept,
+		Offline: n.Offline && slices.Contains(allowed, "offline_access"),
+		Created: now, Expires: now.Add(time.Duration(n.Absolute) * time.Second)}, nil
+}
+
+// allowedScope is what was asked for, narrowed to what the person allowed when they were asked.
+func allowedScope(n *Note, v *verdict.Verdict) []string {
+	if v.Scope == nil {
+		if n.Consent && !consented(v) {
+			return nil
+		}
+		return n.Scope
+	}
+	var out []string
+	for _, s := range n.Scope {
+		if slices.Contains(v.Scope, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func consented(v *verdict.Verdict) bool {
+	return v.Scope != nil || verdict.Facts(v.Evidence, v.Subject).Has(verdict.Consented)
+}
+
+// Finish makes the client's redirect of a journey's ending: a code, or an error. Everything that may have changed since the journey began
+// is looked at again. Its error means that there is nowhere to redirect to: show a page.
+func (h *Handler) Finish(ctx context.Context, ending journey.Ending, journeyID string, note json.RawMessage) (location string, err error) {
+	n, err := readNote(note)
+	if err != nil {
+		return "", err
+	}
+	c, err := h.Clients.Client(ctx, n.Client)
+	if err != nil {
+		return "", fmt.Errorf("finish an authorization request: %w", err)
+	}
+	if !client.Allowed(c.Redirects, n.Redirect) {
+		return "", errRedirect
+	}
+	if e := h.judge(c, n, ending, journeyID); e != nil {
+		return h.refuse(n, e), nil
+	}
+	now := h.Now()
+	code := h.Tokens.SealCode(journeyID, now.Add(c.CodeFor()), now)
+	return h.location(n, "code", code, "", ""), nil
+}
+
+// skew is how far the clocks of two of our own nodes may differ.
+const skew = 10 * time.Second
+
+// judge decides whether an ending earns a code. The engine has judged most of this; here it is judged again, from the request as
+// it was, because a code is worth a sign-in.
+func (h *Handler) judge(c *oauth.Client, n *Note, ending journey.Ending, journeyID string) *oauth.Error {
+	if ending.Denied != nil {
+		return denial(ending.Denied)
+	}
+	v := ending.Verdict
+	switch {
+	case v == nil || journeyID == "" || v.Journey != journeyID || v.Client != n.Client || v.Subject == "":
+		return oauth.Fail(oauth.ServerError, "The sign-in did not end as it should.")
+	case !c.Flows.Has(v.Flow):
+		return oauth.Fail(oauth.AccessDenied, "The client may not use this flow any more.")
+	case n.Subject != "" && n.Subject != v.Subject:
+		return oauth.Fail(oauth.LoginRequired, "Another person signed in than the one asked for.")
+	case len(n.Essential) > 0 && !slices.Contains(n.Essential, v.ACR):
+		return errUnmet
+	case n.Consent && !consented(v):
+		return oauth.Fail(oauth.ConsentRequired, "The person was not asked what the client may have.")
+	}
+	// With acr absent from the ages there is nothing to compare: a verdict that was asked to be fresh must say when.
+	started := time.Unix(n.Started, 0)
+	if n.Login && v.AuthTime.Before(started.Add(-skew)) {
+		return oauth.Fail(oauth.LoginRequired, "The person did not sign in anew.")
+	}
+	if n.MaxAge != nil && v.AuthTime.Before(started.Add(-skew-time.Duration(*n.MaxAge)*time.Second)) {
+		return oauth.Fail(oauth.LoginRequired, "The person signed in too long ago.")
+	}
+	return nil
+}
+
+// denial passes a code on if it is one a client may see, with a sentence of ours.
+func denial(d *journey.Denial) *oauth.Error {
+	switch d.Code {
+	case oauth.LoginRequired, oauth.InteractionRequired, oauth.ConsentRequired, oauth.SelectionRequired:
+		return oauth.Fail(d.Code, "The person would have to be asked.")
+	case oauth.Unmet:
+		return errUnmet
+	case oauth.Unavailable, oauth.ServerError:
+		return oauth.Fail(d.Code, "The sign-in could not be finished.")
+	}
+	return oauth.Fail(oauth.AccessDenied, "The sign-in was refused or given up.")
+}
+
+func (h *Handler) refuse(n *Note, e *oauth.Error) string {
+	code := e.Code
+	if code == oauth.InvalidToken || code == oauth.InvalidClient { // not codes of this endpoint
+		code = oauth.InvalidRequest
+	}
+	return h.location(n, "", "", code, e.Description)
+}
+
+// location adds the answer to the redirect URI, whose own query is kept (RFC 6749 §4.1.2), with iss in every answer (RFC 9207).
+func (h *Handler) location(n *Note, name, value, code, description string) string {
+	var b strings.Builder
+	add := func(name, value string) {
+		if value == "" {
+			return
+		}
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(name + "=" + url.QueryEscape(value))
+	}
+	add(name, value)
+	add("error", code)
+	add("error_description", description)
+	add("state", n.State)
+	add("iss", string(h.Issuer))
+	mark := "?"
+	switch {
+	case n.Fragment:
+		mark = "#"
+	case strings.HasSuffix(n.Redirect, "?"), strings.HasSuffix(n.Redirect, "&"):
+		mark = ""
+	case strings.Contains(n.Redirect, "?"):
+		mark = "&"
+	}
+	return n.Redirect + mark + b.String()
+}

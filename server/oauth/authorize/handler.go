@@ -1,0 +1,137 @@
+// Package authorize is the authorization endpoint (OAuth 2.1 §4.1.1, OpenID Connect Core §3.1.2). A request passes a table of
+// small rules, becomes a journey, and ends as a redirect with a code or an error. It asks nobody anything.
+//
+// Until client and redirect URI are known to belong together, a failure is a page of ours; afterwards it is a redirect (RFC 9700
+// §4.11). There is no CORS here, and answers are 303, so that no form is posted on (RFC 9700 §4.12).
+package authorize
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/tokens"
+	"github.com/stile-id/stile/server/oauth/wire"
+)
+
+// Handler serves the authorization endpoint.
+type Handler struct {
+	Issuer        oauth.Issuer
+	Clients       oauth.Clients
+	Authenticator oauth.Authenticator
+	Tokens        *tokens.Tokens
+	Accepts       func(flow string) []string   // the acrs a flow may end with
+	Session       func(r *http.Request) string // public id of the browser's session, "" for none
+	Address       func(r *http.Request) string // network address of the browser
+	Problem       func(w http.ResponseWriter, r *http.Request, status int, id string, cause error)
+	Now           func() time.Time
+	Log           *slog.Logger
+}
+
+// Ids of the problem pages.
+const (
+	ProblemRequest  = "request"  // the request cannot be read at all
+	ProblemClient   = "client"   // no such client
+	ProblemRedirect = "redirect" // not one of the client's redirect URIs
+	ProblemServer   = "server"   // our side is broken; try again
+)
+
+// Mount adds the endpoint to the host's router.
+func (h *Handler) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.AuthorizePath)).Handler(h) }
+
+// ServeHTTP answers GET and POST alike. A cross-site POST is standard here; it changes nothing by itself.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	wire.NoStore(w)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	var (
+		p   wire.Params
+		err error
+	)
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		p, err = wire.Parse(r.URL.RawQuery)
+	case http.MethodPost:
+		if err = wire.NoQuery(r); err == nil {
+			p, err = wire.Form(w, r)
+		}
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		h.Problem(w, r, http.StatusMethodNotAllowed, ProblemRequest, nil)
+		return
+	}
+	if err != nil {
+		h.Problem(w, r, http.StatusBadRequest, ProblemRequest, err)
+		return
+	}
+	q := &request{params: p, http: r, now: h.Now()}
+	if id, err := h.trust(r.Context(), q); err != nil {
+		status := http.StatusBadRequest
+		if id == ProblemServer {
+			status = http.StatusServiceUnavailable
+			wire.Report(r, h.Log, wire.Told(err))
+		}
+		h.Problem(w, r, status, id, err)
+		return
+	}
+	location, err := h.begin(w, r, q)
+	if err != nil {
+		e := wire.Told(err)
+		wire.Report(r, h.Log, e)
+		location = h.refuse(&q.note, e)
+	}
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// trust finds out who asks and where answers may go. Its error is shown on a page and never redirected.
+func (h *Handler) trust(ctx context.Context, q *request) (problem string, err error) {
+	id := q.params.Get("client_id")
+	if id == "" {
+		return ProblemClient, errors.New("authorize: no client_id")
+	}
+	q.client, err = h.Clients.Client(ctx, id)
+	if errors.Is(err, oauth.ErrNoClient) {
+		return ProblemClient, err
+	}
+	if err != nil {
+		return ProblemServer, err
+	}
+	if q.note.Redirect, err = redirect(q.client, q.params.Get("redirect_uri")); err != nil {
+		return ProblemRedirect, err
+	}
+	q.note.Client = q.client.ID
+	q.note.State = q.params.Get("state")
+	q.note.Started = q.now.Unix()
+	return "", nil
+}
+
+// begin runs the rules and starts the journey. Where nobody has to be asked, the journey has ended already.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, q *request) (location string, err error) {
+	for _, rule := range rules() {
+		if err := rule.check(r.Context(), h, q); err != nil {
+			return "", err
+		}
+	}
+	note, err := json.Marshal(q.note)
+	if err != nil {
+		return "", err
+	}
+	q.journey.Context = note
+	started, err := h.Authenticator.Begin(r.Context(), oauth.Request{Flow: q.flow, Journey: q.journey})
+	if err != nil {
+		return "", err
+	}
+	for _, c := range started.Cookies {
+		w.Header().Add("Set-Cookie", c)
+	}
+	if started.Ending == nil {
+		return started.URL, nil
+	}
+	return h.Finish(r.Context(), *started.Ending, started.Journey, note)
+}

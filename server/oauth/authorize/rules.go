@@ -1,0 +1,173 @@
+package authorize
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/wire"
+)
+
+// request is an authorization request on its way through the rules: what came in, and what it becomes.
+type request struct {
+	params  wire.Params
+	http    *http.Request
+	client  *oauth.Client
+	now     time.Time
+	note    Note
+	journey journey.Request
+	flow    string
+	create  bool
+}
+
+// rule is one rule of the specifications: its name and its check, nothing more.
+type rule struct {
+	name  string
+	check func(ctx context.Context, h *Handler, q *request) error
+}
+
+// rules is the whole treatment of a request whose client and redirect URI are known, in order.
+func rules() []rule {
+	return []rule{
+		{"response mode", responseMode}, // first: every later error travels by it
+		{"state", stateLength},
+		{"request objects", requestObjects},
+		{"response type", responseType},
+		{"pkce", pkce},
+		{"scope", scope},
+		{"nonce", nonce},
+		{"resource", resource},
+		{"prompt", prompt},
+		{"max age", maxAge},
+		{"claims", claimsParameter},
+		{"acr values", acrValues},
+		{"id token hint", idTokenHint},
+		{"login hint", loginHint},
+		{"locales", locales},
+		{"consent", consent},
+		{"browser", browser},
+		{"flow", pickFlow},
+	}
+}
+
+// redirect is where answers go: the one presented if it is registered, or the only registered one (OAuth 2.1 §4.1.1).
+func redirect(c *oauth.Client, presented string) (string, error) {
+	if presented == "" && len(c.Redirects) == 1 && c.Profile != oauth.ProfileOpenID {
+		return c.Redirects[0], nil
+	}
+	if presented == "" || !client.Allowed(c.Redirects, presented) {
+		return "", errRedirect
+	}
+	return presented, nil
+}
+
+func responseMode(_ context.Context, _ *Handler, q *request) error {
+	switch m := q.params.Get("response_mode"); m {
+	case "", "query":
+	case "fragment":
+		q.note.Fragment = true
+	default:
+		return oauth.Fail(oauth.InvalidRequest, "This response_mode is not offered.")
+	}
+	return nil
+}
+
+func stateLength(_ context.Context, _ *Handler, q *request) error {
+	if len(q.note.State) > 2000 {
+		q.note.State = "" // it would not fit into the answer's address either
+		return oauth.Fail(oauth.InvalidRequest, "The state is longer than 2000 characters.")
+	}
+	return nil
+}
+
+func requestObjects(_ context.Context, _ *Handler, q *request) error {
+	switch {
+	case q.params.Has("request"):
+		return oauth.Fail(oauth.RequestUnsupported, "Request objects are not offered.")
+	case q.params.Has("request_uri"):
+		return oauth.Fail(oauth.URIUnsupported, "The request_uri parameter is not offered.")
+	case q.params.Has("registration"):
+		return oauth.Fail(oauth.RegistrationRefused, "The registration parameter is not offered.")
+	}
+	return nil
+}
+
+// responseType lets only codes through: no token ever travels through the browser (RFC 9700 §2.1.2).
+func responseType(_ context.Context, _ *Handler, q *request) error {
+	switch t := q.params.Get("response_type"); {
+	case t == "":
+		return oauth.Fail(oauth.InvalidRequest, "The response_type is missing.")
+	case t != "code":
+		return oauth.Fail(oauth.UnsupportedResponse, "Only response_type=code is offered.")
+	case !slices.Contains(q.client.Responses, t) || !slices.Contains(q.client.GrantTypes, oauth.GrantCode):
+		return oauth.Fail(oauth.UnauthorizedClient, "The client may not ask for codes.")
+	}
+	return nil
+}
+
+// pkce wants a S256 challenge of everybody (RFC 7636, RFC 9700 §2.1.1); only a confidential client under the OpenID certification
+// profile may leave it out. plain is refused, and so is a challenge without a method, which would mean plain.
+func pkce(_ context.Context, _ *Handler, q *request) error {
+	challenge, method := q.params.Get("code_challenge"), q.params.Get("code_challenge_method")
+	switch {
+	case challenge == "" && method == "" && q.client.Profile == oauth.ProfileOpenID && q.client.Confidential():
+		return nil
+	case challenge == "":
+		return oauth.Fail(oauth.InvalidRequest, "A code_challenge is required.")
+	case method != "S256":
+		return oauth.Fail(oauth.InvalidRequest, "The code_challenge_method must be S256.")
+	case len(challenge) != 43 || strings.ContainsFunc(challenge, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}):
+		return oauth.Fail(oauth.InvalidRequest, "The code_challenge is not the base64url of a SHA-256.")
+	}
+	q.note.Challenge = challenge
+	return nil
+}
+
+// scope keeps the scopes the client may have and ignores the others (OpenID Connect Core §3.1.2.1); when none is left of some, that is
+// an error. offline_access needs a client that may have it.
+func scope(_ context.Context, _ *Handler, q *request) error {
+	asked := q.params.Words("scope")
+	var kept []string
+	for _, s := range asked {
+		if !client.Scope(s) {
+			return oauth.Fail(oauth.InvalidScope, "The scope is malformed.")
+		}
+		if q.client.May(s) {
+			kept = append(kept, s)
+		}
+	}
+	if len(asked) > 0 && len(kept) == 0 {
+		return oauth.Fail(oauth.InvalidScope, "The client may have none of these scopes.")
+	}
+	q.note.Scope = kept
+	q.note.Offline = slices.Contains(kept, "offline_access") && slices.Contains(q.client.GrantTypes, oauth.GrantRefresh)
+	q.journey.Scopes = kept
+	return nil
+}
+
+func nonce(_ context.Context, _ *Handler, q *request) error {
+	if q.note.Nonce = q.params.Get("nonce"); len(q.note.Nonce) > 500 {
+		return oauth.Fail(oauth.InvalidRequest, "The nonce is longer than 500 characters.")
+	}
+	return nil
+}
+
+// resource keeps what tokens shall be for (RFC 8707 §2.1).
+func resource(_ context.Context, _ *Handler, q *request) error {
+	for _, r := range q.params.All("resource") {
+		if !slices.Contains(q.client.Resources, r) {
+			return oauth.Fail(oauth.InvalidTarget, "The resource is not one that tokens of this client may be for.")
+		}
+		if !slices.Contains(q.note.Resources, r) {
+			q.note.Resources = append(q.note.Resources, r)
+		}
+	}
+	return nil
+}

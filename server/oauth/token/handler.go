@@ -1,0 +1,157 @@
+// Package token is the token endpoint (OAuth 2.1 §3.2). What every grant type shares — reading the form, authenticating the
+// client, whether it may use the grant type, scopes, audiences, making and writing the answer — happens here, once; a grant type
+// supplies only what is its own and cannot forget the rest.
+package token
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/claims"
+	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/tokens"
+	"github.com/stile-id/stile/server/oauth/wire"
+)
+
+// Handler serves the token endpoint.
+type Handler struct {
+	Issuer  oauth.Issuer
+	Clients *client.Authenticator
+	Grants  oauth.Grants
+	Tokens  *tokens.Tokens
+	Claims  *claims.Sources
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Mount adds the endpoint to the host's router. Register it before others: routes are tried in order.
+func (h *Handler) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.TokenPath)).Handler(h) }
+
+// request is one request after everything that grant types share was checked.
+type request struct {
+	client *oauth.Client
+	params wire.Params
+	scopes []string // asked for; nil when the request names none
+	now    time.Time
+}
+
+// granted is what a grant type allows.
+type granted struct {
+	live    *identity.Live // nil for a client's own token
+	asked   oauth.Asked
+	proved  oauth.Proved
+	scopes  []string
+	refresh int64 // generation of the refresh token to hand out, 0 for none
+	nonce   string
+	kind    string
+}
+
+// grant is one grant type's own part.
+type grant func(h *Handler, ctx context.Context, q *request) (*granted, error)
+
+// grantOf is the list of grant types.
+func grantOf(name string) grant {
+	switch name {
+	case oauth.GrantCredentials:
+		return clientCredentials
+	case oauth.GrantRefresh:
+		return refresh
+	case oauth.GrantCode:
+		return code
+	}
+	return nil
+}
+
+// GrantTypes lists what grantOf knows, for the metadata.
+func GrantTypes() []string {
+	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials}
+}
+
+// ServeHTTP answers a token request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if wire.Preflight(w, r, h.Clients.Clients, "POST") {
+		return
+	}
+	if r.Method != http.MethodPost {
+		wire.Method(w, "POST, OPTIONS")
+		return
+	}
+	body, c, err := h.answer(w, r)
+	wire.Origin(w, r, h.Clients.Clients, c)
+	if err != nil {
+		wire.Failure(w, r, h.Log, err)
+		return
+	}
+	wire.NoStore(w)
+	wire.JSON(w, http.StatusOK, body)
+}
+
+var (
+	errNoGrant      = oauth.Fail(oauth.InvalidRequest, "The grant_type is missing.")
+	errUnsupported  = oauth.Fail(oauth.UnsupportedGrant, "This grant type is not offered.")
+	errUnauthorized = oauth.Fail(oauth.UnauthorizedClient, "The client may not use this grant type.")
+	errScope        = oauth.Fail(oauth.InvalidScope, "The scope is malformed or more than what is allowed.")
+)
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth.Client, error) {
+	if err := wire.NoQuery(r); err != nil {
+		return nil, nil, err
+	}
+	p, err := wire.Form(w, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx := r.Context()
+	c, err := h.Clients.Authenticate(ctx, r, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	q := &request{client: c, params: p, now: h.Now()}
+	name := p.Get("grant_type")
+	if name == "" {
+		return nil, c, errNoGrant
+	}
+	run := grantOf(name)
+	if run == nil {
+		return nil, c, errUnsupported
+	}
+	if !slices.Contains(c.GrantTypes, name) {
+		return nil, c, errUnauthorized
+	}
+	if q.scopes = p.Words("scope"); slices.ContainsFunc(q.scopes, func(s string) bool { return !client.Scope(s) }) {
+		return nil, c, errScope
+	}
+	if now := p.All("resource"); len(now) > 20 || len(within(now, c.Resources)) != len(now) {
+		return nil, c, errTarget // before anything is used up
+	}
+	g, err := run(h, ctx, q)
+	if err != nil {
+		return nil, c, err
+	}
+	g.kind = name
+	if g.live != nil {
+		if err := still(c, g.live); err != nil {
+			return nil, c, err
+		}
+		g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(s string) bool { return !c.May(s) })
+	}
+	body, err := h.issue(ctx, q, g)
+	return body, c, err
+}
+
+var errGrant = oauth.Fail(oauth.InvalidGrant, "The code or token is not valid, has expired, or was issued to another client.")
+
+// still checks at this door what may have changed since the journey: the account, and whether the client may still use the flow.
+func still(c *oauth.Client, live *identity.Live) error {
+	if live.Grant.Client != c.ID || live.Account.Status != identity.Active || !c.Flows.Has(live.Grant.Flow) {
+		return errGrant
+	}
+	return nil
+}

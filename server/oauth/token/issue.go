@@ -1,0 +1,171 @@
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/claims"
+	"github.com/stile-id/stile/server/oauth/tokens"
+)
+
+var errTarget = oauth.Fail(oauth.InvalidTarget, "The resource is not one that tokens of this client may be for.")
+
+// audiences says what the token is for (RFC 8707 §2): the resources asked for now, within those of the authorization, within those
+// of the client. Our own userinfo endpoint is an audience of every openid token; a token for nothing else is for us.
+func (h *Handler) audiences(q *request, g *granted) ([]string, error) {
+	allowed := q.client.Resources
+	out := allowed
+	if len(g.asked.Resources) > 0 {
+		out = within(g.asked.Resources, allowed)
+		if len(out) == 0 {
+			return nil, errTarget
+		}
+	}
+	if now := q.params.All("resource"); len(now) > 0 {
+		picked := within(now, out)
+		if len(picked) != len(now) {
+			return nil, errTarget
+		}
+		out = picked
+	}
+	out = slices.Clone(out)
+	if len(out) == 0 || slices.Contains(g.scopes, "openid") {
+		out = append(out, string(h.Issuer))
+	}
+	return out, nil
+}
+
+func within(names, allowed []string) []string {
+	var out []string
+	for _, n := range names {
+		if slices.Contains(allowed, n) && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// issue makes the tokens and writes the answer (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
+func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, error) {
+	aud, err := h.audiences(q, g)
+	if err != nil {
+		return nil, err
+	}
+	id, err := h.Tokens.NewID()
+	if err != nil {
+		return nil, err
+	}
+	c := q.client
+	a := &tokens.Access{ID: id, Client: c.ID, Audience: aud, Scope: g.scopes, Issued: q.now, Expires: q.now.Add(c.AccessFor())}
+	if g.live != nil {
+		a.Grant = g.live.Grant.ID
+		if g.live.Grant.Expires.Before(a.Expires) {
+			a.Expires = g.live.Grant.Expires
+		}
+	}
+	openid := g.live != nil && slices.Contains(g.scopes, "openid")
+	ask := &claims.Ask{Client: c, Live: g.live, Scopes: g.scopes, GrantType: g.kind, Journey: g.proved.Claims, NamedID: g.asked.IDTokenClaims}
+	var targets []string
+	if c.Format == oauth.FormatJWT {
+		targets = append(targets, claims.AccessToken)
+	}
+	if openid {
+		targets = append(targets, claims.IDToken)
+	}
+	var values claims.Values
+	if len(targets) > 0 {
+		if values, err = h.Claims.Collect(ctx, ask, targets...); err != nil {
+			return nil, err
+		}
+	}
+	var access, idToken, refresh string
+	if c.Format == oauth.FormatJWT {
+		access, err = h.Tokens.SignAccess(ctx, c.TokenAlg, a, ask.Subject(), auth(g), values[claims.AccessToken])
+	} else {
+		access, err = h.Tokens.SealAccess(a, q.now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if openid {
+		if idToken, err = h.idToken(ctx, q, g, access, values[claims.IDToken]); err != nil {
+			return nil, err
+		}
+	}
+	if g.refresh > 0 {
+		refresh = h.Tokens.SealRefresh(tokens.Refresh{Grant: g.live.Grant.ID, Generation: g.refresh}, q.now)
+	}
+	return answer(access, idToken, refresh, a.Expires.Sub(q.now), g.scopes), nil
+}
+
+// auth is how and when the person was authenticated, as computed from evidence.
+func auth(g *granted) map[string]any {
+	out := map[string]any{}
+	if g.live == nil {
+		return out
+	}
+	if g.proved.ACR != "" {
+		out["acr"] = g.proved.ACR
+	}
+	if len(g.proved.AMR) > 0 {
+		out["amr"] = g.proved.AMR
+	}
+	if g.proved.AuthTime > 0 {
+		out["auth_time"] = g.proved.AuthTime
+	}
+	return out
+}
+
+// idToken makes an ID token (OpenID Connect Core §2). Its one audience is the client, so azp is not due. A refreshed one has no nonce
+// (§12.2) and keeps auth_time.
+func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access string, values map[string]json.RawMessage) (string, error) {
+	own := auth(g)
+	own["iss"] = string(h.Issuer)
+	own["sub"] = g.live.Account.ID
+	own["aud"] = q.client.ID
+	own["iat"] = q.now.Unix()
+	own["exp"] = q.now.Add(q.client.IDFor()).Unix()
+	own["at_hash"] = tokens.HalfHash(access)
+	if g.nonce != "" {
+		own["nonce"] = g.nonce
+	}
+	if g.live.Grant.Session != "" {
+		own["sid"] = g.live.Grant.Session
+	}
+	body, err := tokens.Marshal(values, own)
+	if err != nil {
+		return "", err
+	}
+	return h.Tokens.Signer.Sign(ctx, q.client.IDTokenAlg, tokens.TypeID, body)
+}
+
+// answer writes the JSON by hand: tokens are base64url and dots, scopes were checked to hold neither quote nor backslash.
+func answer(access, idToken, refresh string, life time.Duration, scopes []string) []byte {
+	b := make([]byte, 0, 160+len(access)+len(idToken)+len(refresh))
+	b = append(b, `{"access_token":"`...)
+	b = append(b, access...)
+	b = append(b, `","token_type":"Bearer","expires_in":`...)
+	b = strconv.AppendInt(b, int64(life/time.Second), 10)
+	if refresh != "" {
+		b = append(append(append(b, `,"refresh_token":"`...), refresh...), '"')
+	}
+	if idToken != "" {
+		b = append(append(append(b, `,"id_token":"`...), idToken...), '"')
+	}
+	for i, s := range scopes {
+		if i == 0 {
+			b = append(b, `,"scope":"`...)
+		} else {
+			b = append(b, ' ')
+		}
+		b = append(b, s...)
+	}
+	if len(scopes) > 0 {
+		b = append(b, '"')
+	}
+	return append(b, '}')
+}
