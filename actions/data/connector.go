@@ -36,7 +36,7 @@ func (c ConnectorSettings) Check() []action.SettingProblem {
 
 // ConnectorCall makes the action connector.call.
 func ConnectorCall(connectors action.Connectors) action.Action {
-	return action.Define(action.Spec{Name: "connector.call", Title: "Ask another system",
+	return action.Define(action.Spec{Name: "connector.call", Title: "Ask another system", Paths: []string{"get", "post", "put"},
 		About: "Calls a declared HTTP connector and keeps its JSON answer as the step's output. ok: a 2xx answer; missing: 404 or 410; failed: anything else, no answer in time, or the connector's circuit is open. Elsewhere: Data Source (Curity), HTTP Client node (PingAM)."},
 		func(c ConnectorSettings) action.Contract {
 			any := action.SchemaOf(map[string]any{})

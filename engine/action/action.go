@@ -25,6 +25,8 @@ type Spec struct {
 	Title  string // a few words for a palette
 	About  string // one paragraph: what it does, when to use it, the names it has in other products
 	Config *Schema
+	// Paths are top-level settings that are URL paths: what ${…} puts into them is escaped, so that a value cannot leave its segment.
+	Paths []string
 	// SilentCode is the error a journey ends with when this step would have to ask and nobody may be asked
 	// (OpenID Connect Core §3.1.2.6); "" means interaction_required.
 	SilentCode string

@@ -2,6 +2,8 @@ package check
 
 import (
 	"encoding/json"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/stile-id/stile/engine/diag"
@@ -57,10 +59,44 @@ func (s *Settings) Reads() []Read {
 // Resolve fills the templates in and returns the value as JSON. read returns the value at a path; a path that has none
 // is null, and the empty string inside a longer text.
 func (s *Settings) Resolve(read func(path string) (json.RawMessage, bool)) json.RawMessage {
+	return s.ResolvePaths(nil, read)
+}
+
+// ResolvePaths is Resolve where the top-level members named in paths are URL paths: values are escaped to stay in their segment.
+func (s *Settings) ResolvePaths(paths []string, read func(path string) (json.RawMessage, bool)) json.RawMessage {
 	if s.static != nil {
 		return s.static
 	}
-	return s.append(nil, s.node, read)
+	if len(paths) == 0 || s.node.Kind != flow.Map {
+		return s.append(nil, s.node, read)
+	}
+	escaped := func(path string) (json.RawMessage, bool) {
+		v, ok := read(path)
+		b, err := json.Marshal(segment(plain(v)))
+		return b, ok && err == nil
+	}
+	b := []byte{'{'}
+	for i, m := range s.node.Members {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		key, _ := json.Marshal(m.Key)
+		b = append(append(b, key...), ':')
+		if slices.Contains(paths, m.Key) {
+			b = s.append(b, m.Value, escaped)
+		} else {
+			b = s.append(b, m.Value, read)
+		}
+	}
+	return append(b, '}')
+}
+
+// segment escapes a value for one segment of a URL path; dots alone would climb.
+func segment(v string) string {
+	if v == "." || v == ".." {
+		return strings.ReplaceAll(v, ".", "%2E")
+	}
+	return url.PathEscape(v)
 }
 
 func (s *Settings) append(b []byte, n *flow.Node, read func(string) (json.RawMessage, bool)) []byte {

@@ -174,7 +174,7 @@ func (w *walk) bind(ctx context.Context, n *check.Node, v *view) (action.Bound, 
 	if n.Bound != nil {
 		return *n.Bound, nil
 	}
-	raw := n.With.Resolve(func(path string) (json.RawMessage, bool) { return v.Value(ctx, path) })
+	raw := n.With.ResolvePaths(n.Spec.Paths, func(path string) (json.RawMessage, bool) { return v.Value(ctx, path) })
 	if n.Before != "" {
 		changed, err := w.before(ctx, n, v, raw)
 		if err != nil {

@@ -1,0 +1,62 @@
+package ask
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/verdict"
+)
+
+// ConsentSettings of ask.consent: none; the client's settings and request say what is asked.
+type ConsentSettings struct{}
+
+// Consented is the output of ask.consent.
+type Consented struct {
+	Scope []string `json:"scope"`
+}
+
+// Consent makes the action ask.consent. It is walked behind the end of a flow for clients that ask for consent.
+func Consent(d identity.Directory) action.Action {
+	return action.Define(action.Spec{Name: "ask.consent", Title: "Ask for consent", SilentCode: "consent_required",
+		About: "Asks whether the client may have what it wants. What was allowed before, by account and client, is not asked again unless the client asks for it (prompt=consent). Elsewhere: Consent (Keycloak), Consentor (Curity)."},
+		func(ConsentSettings) action.Contract {
+			return action.Contract{Needs: verdict.Formula{verdict.Set(verdict.Identified)}, Outcomes: []action.OutcomeSpec{
+				{Name: "allowed", Gives: []verdict.FactSet{verdict.Set(verdict.Identified)}, Output: action.Describe[Consented](), Silent: true},
+				{Name: "refused"}}}
+		},
+		func(ctx context.Context, _ ConsentSettings, t *action.Turn) (action.Result, error) {
+			r := t.View.Request()
+			allowed := action.Result{Outcome: "allowed", Output: Consented{Scope: r.Scopes}}
+			if t.Input == nil && r.Consent != "always" {
+				before, err := d.Consent(ctx, t.View.SubjectID(), r.Client)
+				if err != nil && !errors.Is(err, identity.ErrNotFound) {
+					return action.Result{}, err
+				}
+				if err == nil && !slices.ContainsFunc(r.Scopes, func(s string) bool { return !slices.Contains(before.Scope, s) }) {
+					return allowed, nil
+				}
+			}
+			if t.Input == nil {
+				return action.Result{Prompt: consentPrompt(r.ClientName, r.Scopes)}, nil
+			}
+			if t.Input.Action == "refuse" {
+				return action.Result{Outcome: "refused"}, nil
+			}
+			allowed.Writes = []identity.Write{identity.PutConsent{Consent: identity.Consent{Account: t.View.SubjectID(), Client: r.Client, Scope: r.Scopes, At: t.Now}}}
+			return allowed, nil
+		})
+}
+
+func consentPrompt(client string, scopes []string) *action.Prompt {
+	yes := action.T("consent.allow")
+	p := &action.Prompt{Title: action.T("consent.title", "client", client), Submit: &yes,
+		Equal: &action.Button{Name: "refuse", Label: action.T("consent.refuse")}}
+	for _, s := range scopes {
+		p.Rows = append(p.Rows, action.Row{Lines: []action.Text{action.T("scope."+s, "scope", s)}})
+	}
+	p.Body = []action.Text{action.T("consent.stop")}
+	return p
+}
