@@ -87,7 +87,9 @@ func TestConnectorCallsGoThroughTheParent(t *testing.T) {
 			t.Errorf("%s: six calls: %s, %v, %d made", isolation, got.Value, err, calls.Load())
 		}
 		for _, f := range []string{"uncaught", "nameless", "large"} {
-			failing := func(context.Context, string, json.RawMessage) (json.RawMessage, error) { return nil, errors.New("down") }
+			failing := func(context.Context, string, json.RawMessage) (json.RawMessage, error) {
+				return nil, errors.New("down")
+			}
 			if got, err := ask(s, f, nil, failing); !errors.Is(err, check.ErrHook) {
 				t.Errorf("%s %s: %s, %v", isolation, f, got.Value, err)
 			}

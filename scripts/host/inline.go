@@ -21,7 +21,10 @@ func (p *Pool) inline(src worker.Source, c worker.Call, out *outside) (worker.Do
 	}
 	var timer *clock
 	done, err := m.Run(c, worker.Door{
-		Started: func(stop func()) { timer = startClock(p.o.Deadline, stop) },
+		Started: func(stop func()) {
+			timer = newClock(stop)
+			timer.start(p.o.Deadline)
+		},
 		Ask: func(asks []worker.Ask) ([]worker.Answer, error) {
 			timer.pause()
 			answers, err := out.wait(asks)

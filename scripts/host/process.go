@@ -27,6 +27,7 @@ type process struct {
 	dead   chan struct{} // closed when it is gone and reaped
 	once   sync.Once
 	killed atomic.Bool // by its clock
+	clock  *clock
 
 	loaded map[worker.Hash]bool
 	size   int
@@ -74,6 +75,7 @@ func (w *process) watch(stderr *os.File, o Options) {
 	}()
 	go func() {
 		err := w.cmd.Wait()
+		w.clock.end()
 		_ = w.in.Close()
 		_ = w.out.Close()
 		line := <-said
@@ -86,8 +88,8 @@ func (w *process) watch(stderr *os.File, o Options) {
 
 // greet says hello and waits until the worker has confined itself.
 func (w *process) greet(s worker.Setup) error {
-	clock := startClock(startWait, w.stop)
-	defer clock.end()
+	w.clock.start(startWait)
+	defer w.clock.pause()
 	w.frame = s.Append(worker.NewFrame(w.frame, worker.Hello))
 	return w.ready()
 }
@@ -136,8 +138,8 @@ func (w *process) talk(src worker.Source, c worker.Call, deadline time.Duration,
 			return worker.Done{}, err
 		}
 	}
-	clock := startClock(deadline, w.stop)
-	defer clock.end()
+	w.clock.start(deadline)
+	defer w.clock.pause()
 	w.frame = c.Append(worker.NewFrame(w.frame, worker.Run))
 	for {
 		if err := worker.WriteFrame(w.in, w.frame); err != nil {
@@ -152,12 +154,12 @@ func (w *process) talk(src worker.Source, c worker.Call, deadline time.Duration,
 		}
 		switch kind {
 		case worker.Ended:
-			if !clock.pause() {
+			if !w.clock.pause() {
 				return worker.Done{}, ErrKilled
 			}
 			return judged(worker.ParseDone(payload))
 		case worker.Asks:
-			if !clock.pause() {
+			if !w.clock.pause() {
 				return worker.Done{}, ErrKilled
 			}
 			asks, err := worker.ParseAsks(payload)
@@ -169,7 +171,7 @@ func (w *process) talk(src worker.Source, c worker.Call, deadline time.Duration,
 				return worker.Done{}, err
 			}
 			w.frame = worker.AppendAnswers(worker.NewFrame(w.frame, worker.Answers), answers)
-			clock.resume()
+			w.clock.resume()
 		default:
 			return worker.Done{}, fmt.Errorf("%w: unexpected kind %d", worker.ErrFrame, kind)
 		}
@@ -178,8 +180,8 @@ func (w *process) talk(src worker.Source, c worker.Call, deadline time.Duration,
 
 // load has its own, longer time: compiling is paid once per worker, not by the hook that happens to come first.
 func (w *process) load(src worker.Source) error {
-	clock := startClock(startWait, w.stop)
-	defer clock.end()
+	w.clock.start(startWait)
+	defer w.clock.pause()
 	w.frame = src.Append(worker.NewFrame(w.frame, worker.Load))
 	if err := w.ready(); err != nil {
 		return err

@@ -4,3 +4,5 @@ package host_test
 
 // parent belongs to a test that reads /proc.
 func parent() {}
+
+func children() []int { return nil }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
@@ -27,14 +26,8 @@ type hookSet struct {
 	pool *Pool
 }
 
-// result is how a call ended.
-type result struct {
-	check.HookResult
-	err error
-}
-
-// Call implements check.HookSet. When ctx ends first, the call is left to its own deadline and its result dropped: to kill
-// a worker because a visitor went away would let visitors kill workers.
+// Call implements check.HookSet. When ctx ends while the hook runs, the hook is left to end, which its deadline sees to:
+// to kill a worker because a visitor went away would let visitors kill workers.
 func (s *hookSet) Call(ctx context.Context, c check.HookCall) (check.HookResult, error) {
 	if err := ctx.Err(); err != nil {
 		return check.HookResult{}, err
@@ -43,21 +36,11 @@ func (s *hookSet) Call(ctx context.Context, c check.HookCall) (check.HookResult,
 	if err != nil {
 		return check.HookResult{}, err
 	}
-	if ctx.Done() == nil {
-		r := s.run(ctx, program, call, c.Connect)
-		return r.HookResult, r.err
+	r, err := s.run(ctx, program, call, c.Connect)
+	if err != nil && ctx.Err() != nil {
+		return r, ctx.Err()
 	}
-	ended := make(chan result, 1)
-	go func() { ended <- s.run(ctx, program, call, c.Connect) }()
-	select {
-	case r := <-ended:
-		if err := ctx.Err(); err != nil && r.err != nil {
-			return r.HookResult, err
-		}
-		return r.HookResult, r.err
-	case <-ctx.Done():
-		return check.HookResult{}, ctx.Err()
-	}
+	return r, err
 }
 
 // prepare finds the program and marshals the argument.
@@ -92,25 +75,23 @@ func (s *hookSet) prepare(c check.HookCall) (scripts.Program, worker.Call, error
 	return s.Cases, call, nil
 }
 
-func (s *hookSet) run(ctx context.Context, p scripts.Program, c worker.Call, connect connectFunc) result {
+func (s *hookSet) run(ctx context.Context, p scripts.Program, c worker.Call, connect connectFunc) (check.HookResult, error) {
 	done, err := s.pool.run(ctx, p.Source, c, connect)
 	if err != nil {
-		return result{err: failed(err)}
+		return check.HookResult{}, failed(err)
 	}
-	r := result{HookResult: check.HookResult{Console: done.Console}}
+	r := check.HookResult{Console: done.Console}
 	if f := done.Fault; f != nil {
-		r.err = fmt.Errorf("%w: %s", check.ErrHook, limited(f.Message))
 		if at := p.Find(f.Line, f.Col); at != (diag.Pos{}) {
-			r.err = fmt.Errorf("%w: %s: %s", check.ErrHook, at, limited(f.Message))
+			return r, fmt.Errorf("%w: %s: %s", check.ErrHook, at, limited(f.Message))
 		}
-		return r
+		return r, fmt.Errorf("%w: %s", check.ErrHook, limited(f.Message))
 	}
 	if c.Function == "" && !sound(done.Value, len(c.Cases)) {
-		r.err = fmt.Errorf("%w: %w: not the place of a case", check.ErrHook, worker.ErrFrame)
-		return r
+		return r, fmt.Errorf("%w: %w: not the place of a case", check.ErrHook, worker.ErrFrame)
 	}
-	r.Value = slices.Clone(done.Value)
-	return r
+	r.Value = done.Value
+	return r, nil
 }
 
 // sound tells whether a worker's answer to a list of n cases is one of -1 to n-1.

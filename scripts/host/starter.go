@@ -80,6 +80,7 @@ func (s *starter) start(o Options) (*process, error) {
 	}
 	w := &process{cmd: cmd, in: files[1], out: files[2], reader: bufio.NewReaderSize(files[2], 16<<10),
 		dead: make(chan struct{}), loaded: map[worker.Hash]bool{}}
+	w.clock = newClock(w.stop)
 	w.watch(files[4], o)
 	return w, nil
 }

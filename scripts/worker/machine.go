@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"time"
@@ -25,16 +26,23 @@ const (
 // regular expressions), and, when it is a hook, `call` and `console`. It sees no files, network, processes, modules,
 // timers, environment or anything of another run. Time and Math.random are the machine's own.
 type Machine struct {
-	programs map[Hash]*goja.Program
+	programs map[Hash]*program
 	slow     time.Duration
 	now      func() time.Time
+}
+
+// program is a compiled script. Console and call are made only for those whose text has the word in it: making them
+// costs as much as a small hook, and most hooks use neither.
+type program struct {
+	*goja.Program
+	console, call bool
 }
 
 // NewMachine makes a machine whose runs are errors once they ran for longer than slow; now measures it. The caller sets
 // regexp2.DefaultMatchTimeout to slow as well: a regular expression that is given up counts as "no match" to goja, and
 // only this limit keeps such a run from ending as if it had an answer.
 func NewMachine(slow time.Duration, now func() time.Time) *Machine {
-	return &Machine{programs: map[Hash]*goja.Program{}, slow: slow, now: now}
+	return &Machine{programs: map[Hash]*program{}, slow: slow, now: now}
 }
 
 // Load compiles a program and keeps it under its hash. Source maps are off: the engine would otherwise read from disk
@@ -47,7 +55,7 @@ func (m *Machine) Load(s Source) error {
 	if err != nil {
 		return err
 	}
-	m.programs[s.Hash] = p
+	m.programs[s.Hash] = &program{p, bytes.Contains(s.Code, []byte("console")), bytes.Contains(s.Code, []byte("call"))}
 	return nil
 }
 
@@ -96,11 +104,9 @@ func (m *Machine) Run(c Call, d Door) (done Done, err error) {
 		vm := r.vm
 		d.Started(func() { vm.Interrupt("took too long") })
 	}
-	parse, _ := goja.AssertFunction(r.vm.Get("JSON").(*goja.Object).Get("parse"))
-	r.parse = parse
-	argument, err := parse(goja.Undefined(), r.vm.ToValue(string(c.Argument)))
+	argument, err := decode(r.vm, c.Argument, false)
 	if err != nil {
-		return Done{Fault: r.explain(err)}, nil
+		return Done{Fault: &Fault{Message: "the argument is not JSON, or nested too deeply"}}, nil
 	}
 	if c.Function == "" {
 		return r.cases(program, c.Cases, argument), nil
@@ -110,8 +116,8 @@ func (m *Machine) Run(c Call, d Door) (done Done, err error) {
 
 // cases tries the functions of a program in the order asked for; the result is the place in that order of the first
 // whose value is truthy, or -1. A promise is truthy whatever it promises, so it is a fault.
-func (r *run) cases(p *goja.Program, list []int, argument goja.Value) Done {
-	v, err := r.vm.RunProgram(p)
+func (r *run) cases(p *program, list []int, argument goja.Value) Done {
+	v, err := r.vm.RunProgram(p.Program)
 	if err != nil {
 		return Done{Fault: r.explain(err)}
 	}
@@ -138,14 +144,18 @@ func (r *run) cases(p *goja.Program, list []int, argument goja.Value) Done {
 	return Done{Value: []byte("-1")}
 }
 
-func (r *run) function(p *goja.Program, name string, argument goja.Value) (Done, error) {
-	if err := r.vm.Set("call", r.call); err != nil {
-		return Done{}, fmt.Errorf("set call: %w", err)
+func (r *run) function(p *program, name string, argument goja.Value) (Done, error) {
+	if p.call {
+		if err := r.vm.Set("call", r.call); err != nil {
+			return Done{}, fmt.Errorf("set call: %w", err)
+		}
 	}
-	if err := r.console.install(r.vm); err != nil {
-		return Done{}, fmt.Errorf("set console: %w", err)
+	if p.console {
+		if err := r.console.install(r.vm); err != nil {
+			return Done{}, fmt.Errorf("set console: %w", err)
+		}
 	}
-	if _, err := r.vm.RunProgram(p); err != nil {
+	if _, err := r.vm.RunProgram(p.Program); err != nil {
 		return Done{Fault: r.explain(err)}, nil
 	}
 	hooks, ok := r.vm.Get(MarkHooks).(*goja.Object)

@@ -12,7 +12,6 @@ import (
 // run is one call under way.
 type run struct {
 	vm      *goja.Runtime
-	parse   goja.Callable
 	door    Door
 	console console
 	began   time.Time
@@ -106,9 +105,9 @@ func (r *run) answer(a Answer) error {
 		}
 		return o.reject(e)
 	}
-	v, err := r.parse(goja.Undefined(), r.vm.ToValue(string(a.Value)))
+	v, err := decode(r.vm, a.Value, true)
 	if err != nil {
-		return o.reject("the connector's answer is not JSON")
+		return o.reject("the connector's answer is not JSON, or nested too deeply")
 	}
 	return o.resolve(v)
 }
