@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/identity"
 )
 
 // How a client authenticates (exactly one per client; RFC 6749 §2.3, OpenID Connect Core §9).
@@ -115,6 +116,12 @@ func (c *Client) May(scope string) bool {
 		return c.Offline
 	}
 	return slices.Contains(c.Scopes, scope)
+}
+
+// Holds checks at a door what may have changed since a grant was made: it is this client's, its account is active, and the client may
+// still use the flow it came from.
+func (c *Client) Holds(l *identity.Live) bool {
+	return l.Grant.Client == c.ID && l.Account.Status == identity.Active && c.Flows.Has(l.Grant.Flow)
 }
 
 // CodeFor, AccessFor, IDFor, IdleFor and AbsoluteFor are the lifetimes as Go has them.

@@ -137,8 +137,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	}
 	g.kind = name
 	if g.live != nil {
-		if err := still(c, g.live); err != nil {
-			return nil, c, err
+		if !c.Holds(g.live) {
+			return nil, c, errGrant
 		}
 		g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(s string) bool { return !c.May(s) })
 	}
@@ -147,11 +147,3 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 }
 
 var errGrant = oauth.Fail(oauth.InvalidGrant, "The code or token is not valid, has expired, or was issued to another client.")
-
-// still checks at this door what may have changed since the journey: the account, and whether the client may still use the flow.
-func still(c *oauth.Client, live *identity.Live) error {
-	if live.Grant.Client != c.ID || live.Account.Status != identity.Active || !c.Flows.Has(live.Grant.Flow) {
-		return errGrant
-	}
-	return nil
-}

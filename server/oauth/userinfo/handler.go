@@ -1,0 +1,174 @@
+// Package userinfo answers what a client may know about the person who signed in (OpenID Connect Core §5.3). The access token comes
+// in the Authorization header and nowhere else (RFC 6750 §2.1).
+package userinfo
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/claims"
+	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/oauth/tokens"
+	"github.com/stile-id/stile/server/oauth/wire"
+)
+
+// Handler serves the userinfo endpoint.
+type Handler struct {
+	Issuer  oauth.Issuer
+	Clients oauth.Clients
+	Grants  *live.Grants
+	Tokens  *tokens.Tokens
+	Claims  *claims.Sources
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Mount adds the endpoint to the host's router.
+func (h *Handler) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.UserinfoPath)).Handler(h) }
+
+var (
+	errNone  = errors.New("userinfo: no token") // answered without an error code (RFC 6750 §3.1)
+	errPlace = oauth.Fail(oauth.InvalidRequest, "The access token belongs into the Authorization header, once.")
+	errToken = oauth.Fail(oauth.InvalidToken, "The access token is not valid or has expired.")
+	errScope = &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token needs the scope openid."}
+)
+
+// ServeHTTP answers GET and POST alike.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if wire.Preflight(w, r, h.Clients, "GET, POST") {
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		wire.Method(w, "GET, POST, OPTIONS")
+		return
+	}
+	body, mediaType, c, err := h.answer(w, r)
+	wire.Origin(w, r, h.Clients, c)
+	wire.NoStore(w)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body)
+}
+
+// refuse answers with the challenge of RFC 6750 §3.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errNone) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="stile"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if e := wire.Told(err); e.Status() < 500 { // code and description are constants without quotes
+		w.Header().Set("WWW-Authenticate", `Bearer realm="stile", error="`+e.Code+`", error_description="`+e.Description+`"`)
+	}
+	wire.Failure(w, r, h.Log, err)
+}
+
+// bearer finds the one access token of a request. A token in the address would end in logs; one in a body is not offered either.
+func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
+	p, err := wire.Parse(r.URL.RawQuery)
+	if err != nil || p.Has("access_token") {
+		return "", errPlace
+	}
+	if r.Method == http.MethodPost && r.ContentLength != 0 && r.Header.Get("Content-Type") != "" {
+		if p, err = wire.Form(w, r); err != nil {
+			return "", err
+		}
+		if p.Has("access_token") {
+			return "", errPlace
+		}
+	}
+	headers := r.Header.Values("Authorization")
+	if len(headers) > 1 {
+		return "", errPlace
+	}
+	if len(headers) == 0 {
+		return "", errNone
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", errNone
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return "", errToken
+	}
+	return token, nil
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, mediaType string, c *oauth.Client, err error) {
+	token, err := bearer(w, r)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	ctx, now := r.Context(), h.Now()
+	a, l, c, err := h.open(ctx, token, now)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	asked, proved, err := oauth.ReadRecords(l.Grant.Request, l.Grant.Verdict)
+	if err != nil {
+		return nil, "", c, err
+	}
+	v, err := h.Claims.Collect(ctx, &claims.Ask{Client: c, Live: l, Scopes: a.Scope, Journey: proved.Claims, NamedUserinfo: asked.UserinfoClaims}, claims.Userinfo)
+	if err != nil {
+		return nil, "", c, err
+	}
+	own := map[string]any{"sub": l.Account.ID}
+	if c.UserinfoAlg == "" {
+		body, err = tokens.Marshal(v[claims.Userinfo], own)
+		return body, "application/json", c, err
+	}
+	own["iss"], own["aud"] = string(h.Issuer), c.ID
+	if body, err = tokens.Marshal(v[claims.Userinfo], own); err != nil {
+		return nil, "", c, err
+	}
+	jwt, err := h.Tokens.Signer.Sign(ctx, c.UserinfoAlg, tokens.TypeUserinfo, body)
+	return []byte(jwt), "application/jwt", c, err
+}
+
+// open returns what a token says when everything it rests on still holds.
+func (h *Handler) open(ctx context.Context, token string, now time.Time) (*tokens.Access, *identity.Live, *oauth.Client, error) {
+	a, err := h.Tokens.ParseAccess(ctx, token, now)
+	if errors.Is(err, tokens.ErrToken) {
+		return nil, nil, nil, errToken
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if a.Grant == "" || !slices.Contains(a.Audience, string(h.Issuer)) { // a client's own token, or one for somebody else
+		return nil, nil, nil, errToken
+	}
+	c, err := h.Clients.Client(ctx, a.Client)
+	if errors.Is(err, oauth.ErrNoClient) {
+		return nil, nil, nil, errToken
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	l, err := h.Grants.Status(ctx, a.Grant, a.ID, now)
+	if errors.Is(err, identity.ErrRefused) || errors.Is(err, identity.ErrNotFound) {
+		return nil, nil, nil, errToken
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if !c.Holds(&l) {
+		return nil, nil, nil, errToken
+	}
+	if !slices.Contains(a.Scope, "openid") {
+		return nil, nil, nil, errScope
+	}
+	return a, &l, c, nil
+}
