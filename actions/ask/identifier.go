@@ -86,7 +86,8 @@ func (s identifier) run(ctx context.Context, t *action.Turn) (action.Result, err
 	if err != nil {
 		return s.ask(t, typed, &action.Problem{Field: "identifier", ID: "form", Text: action.T("identifier.form")}, nil)
 	}
-	return action.Result{Outcome: "given", Output: action.Named{Identifier: typed, Kind: kind, Canonical: canonical, Domain: identity.Domain(canonical)}}, nil
+	return action.Result{Outcome: "given", Output: action.Named{Identifier: typed, Kind: kind, Canonical: canonical, Domain: identity.Domain(canonical),
+		CanPasskey: in.Fields["can_passkey"] == "yes"}}, nil
 }
 
 func (s identifier) passkey(ctx context.Context, t *action.Turn) (action.Result, error) {

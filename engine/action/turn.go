@@ -54,7 +54,8 @@ type Named struct {
 	Identifier string                  `json:"identifier"` // as typed
 	Kind       identity.IdentifierKind `json:"kind"`
 	Canonical  string                  `json:"canonical"`
-	Domain     string                  `json:"domain"` // of an e-mail address, else ""
+	Domain     string                  `json:"domain"`      // of an e-mail address, else ""
+	CanPasskey bool                    `json:"can_passkey"` // the page found that this device can make passkeys; a stranger may lie, at his own cost
 }
 
 // Script calls the hooks of the step's flow with what the journey knows. An error is a hook error or a cancelled ctx.
