@@ -1,0 +1,33 @@
+package sql_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stile-id/stile/server/store/sql"
+	"github.com/stile-id/stile/server/store/sql/database"
+	"github.com/stile-id/stile/server/store/suite"
+)
+
+func openLite(t testing.TB, now func() time.Time) *sql.Store {
+	t.Helper()
+	return openFile(t, filepath.Join(t.TempDir(), "a ?&#%.db"), now) // a path may hold anything
+}
+
+func openFile(t testing.TB, path string, now func() time.Time) *sql.Store {
+	t.Helper()
+	s, err := sql.Open(context.Background(), database.Options{URL: "sqlite:" + path, Sealer: suite.Seal{}, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestSQLite_Grants(t *testing.T) { suite.Grants(t, openLite) }
