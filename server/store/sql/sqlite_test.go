@@ -31,3 +31,7 @@ func openFile(t testing.TB, path string, now func() time.Time) *sql.Store {
 }
 
 func TestSQLite_Grants(t *testing.T) { suite.Grants(t, openLite) }
+
+func TestSQLite_Ledger(t *testing.T) { suite.Ledger(t, openLite) }
+
+func TestSQLite_Directory(t *testing.T) { suite.Directory(t, openLite) }
