@@ -28,7 +28,7 @@ func (e *ErrBody) Error() string { return fmt.Sprintf("web: body refused: %s", e
 
 // Form reads a posted form. Every name comes once, everything is text without NUL.
 func Form(w http.ResponseWriter, r *http.Request) (map[string]string, error) {
-	if media(r) != "application/x-www-form-urlencoded" {
+	if Media(r) != "application/x-www-form-urlencoded" {
 		return nil, &ErrBody{http.StatusUnsupportedMediaType, "type"}
 	}
 	raw, err := body(w, r)
@@ -64,7 +64,7 @@ func text(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s
 
 // JSON reads a posted JSON object strictly into v.
 func JSON(w http.ResponseWriter, r *http.Request, v any) error {
-	if media(r) != "application/json" {
+	if Media(r) != "application/json" {
 		return &ErrBody{http.StatusUnsupportedMediaType, "type"}
 	}
 	raw, err := body(w, r)
@@ -82,7 +82,8 @@ func JSON(w http.ResponseWriter, r *http.Request, v any) error {
 	return nil
 }
 
-func media(r *http.Request) string {
+// Media is the media type of the body, without parameters; "" when there is none.
+func Media(r *http.Request) string {
 	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		return ""
