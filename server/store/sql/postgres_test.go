@@ -30,3 +30,7 @@ func TestPostgres_Grants(t *testing.T) { suite.Grants(t, openPostgres) }
 func TestPostgres_Ledger(t *testing.T) { suite.Ledger(t, openPostgres) }
 
 func TestPostgres_Directory(t *testing.T) { suite.Directory(t, openPostgres) }
+
+func TestPostgres_Outbox(t *testing.T) { suite.Outbox(t, openPostgres) }
+
+func TestPostgres_Trail(t *testing.T) { suite.Trail(t, openPostgres) }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
@@ -35,3 +36,17 @@ func TestSQLite_Grants(t *testing.T) { suite.Grants(t, openLite) }
 func TestSQLite_Ledger(t *testing.T) { suite.Ledger(t, openLite) }
 
 func TestSQLite_Directory(t *testing.T) { suite.Directory(t, openLite) }
+
+func TestSQLite_Transient(t *testing.T) {
+	suite.Transient(t, func(t testing.TB) transient.Store {
+		store, ok := openLite(t, time.Now).Transient()
+		if !ok {
+			t.Fatal("SQLite has a transient store")
+		}
+		return store
+	})
+}
+
+func TestSQLite_Outbox(t *testing.T) { suite.Outbox(t, openLite) }
+
+func TestSQLite_Trail(t *testing.T) { suite.Trail(t, openLite) }

@@ -51,12 +51,12 @@ func attempts(t *testing.T, open Open) {
 		equal(t, "failures", a.Failures, n)
 		at = a.Until
 	}
-	equal(t, "hundredth", try(), journey.Attempted{Allowed: true, Failures: 100, Until: ledger.Cleared})
+	equal(t, "hundredth", try(), journey.Attempted{Allowed: true, Failures: 100, Until: ledger.Cleared()})
 	at = at.AddDate(1000, 0, 0)
-	equal(t, "blocked for good", try(), journey.Attempted{Failures: 100, Until: ledger.Cleared})
+	equal(t, "blocked for good", try(), journey.Attempted{Failures: 100, Until: ledger.Cleared()})
 	a, err := s.AttemptsOf(ctx, "account:ada")
 	ok(t, err)
-	equal(t, "counted", a, journey.Attempted{Failures: 100, Until: ledger.Cleared})
+	equal(t, "counted", a, journey.Attempted{Failures: 100, Until: ledger.Cleared()})
 	ok(t, s.ForgetAttempts(ctx, "account:ada"))
 	equal(t, "after clearing", try(), journey.Attempted{Allowed: true, Failures: 1})
 	ok(t, s.Apply(ctx, []identity.Write{identity.ClearAttempts{Key: "account:ada"}}, nil))

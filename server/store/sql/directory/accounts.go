@@ -2,10 +2,12 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/store/sql/database"
@@ -19,23 +21,22 @@ var _ identity.Directory = Directory{}
 // ErrSeveral: more than one account fits, so none is meant for certain.
 var ErrSeveral = errors.New("directory: several accounts fit")
 
-// whole reads an account with its identifiers and credentials in one trip; who is a query for its id. Rows are told apart by their first column.
-func whole(who string) string {
-	return `WITH who AS (` + who + `)
+// An account is read with its identifiers and credentials in one trip; between who and rest stands a query for its id. Rows are told
+// apart by their first column.
+const (
+	who  = `WITH who AS (`
+	rest = `)
 	SELECT 0 AS what, a.id AS t1, a.status AS t2, a.attributes AS t3, '' AS t4, '' AS t5, '' AS t6, a.created AS n1, a.updated AS n2, a.version AS n3
 		FROM accounts a WHERE a.id IN (SELECT id FROM who)
 	UNION ALL SELECT 1, i.kind, i.canonical, i.typed, '', '', '', CASE WHEN i.verified THEN 1 ELSE 0 END, i.place, 0
 		FROM identifiers i WHERE i.account IN (SELECT id FROM who)
 	UNION ALL SELECT 2, c.id, c.kind, c.key, c.label, c.data, c.stamp, c.created, c.last_used, 0
-		FROM credentials c WHERE c.account IN (SELECT id FROM who)
-	ORDER BY 1, 9, 8, 2`
-}
+		FROM credentials c WHERE c.account IN (SELECT id FROM who)`
 
-var (
-	byID         = whole(`SELECT CAST($1 AS TEXT) AS id`)
-	byIdentifier = whole(`SELECT account AS id FROM identifiers WHERE kind = $1 AND canonical = $2 AND verified`)
-	byCredential = whole(`SELECT account AS id FROM credentials WHERE kind = $1 AND key = $2`)
-	byLink       = whole(`SELECT account AS id FROM links WHERE issuer = $1 AND subject = $2`)
+	byID         = who + `SELECT CAST($1 AS TEXT) AS id` + rest
+	byIdentifier = who + `SELECT account AS id FROM identifiers WHERE kind = $1 AND canonical = $2 AND verified` + rest
+	byCredential = who + `SELECT account AS id FROM credentials WHERE kind = $1 AND key = $2` + rest
+	byLink       = who + `SELECT account AS id FROM links WHERE issuer = $1 AND subject = $2` + rest
 )
 
 // Account finds an account by its id.
@@ -59,23 +60,26 @@ func (d Directory) AccountByLink(ctx context.Context, issuer, subject string) (*
 }
 
 func (d Directory) account(ctx context.Context, query string, args ...any) (*identity.Account, error) {
-	var a *identity.Account
+	var a identity.Account
+	type placed struct {
+		identity.Identifier
+		place int64
+	}
+	var identifiers []placed
 	err := d.DB.Each(ctx, query, func(scan database.Scan) error {
 		var what, n1, n2, n3 int64
 		var t1, t2, t3, t4, t5, t6 string
 		if err := scan(&what, &t1, &t2, &t3, &t4, &t5, &t6, &n1, &n2, &n3); err != nil {
 			return err
 		}
-		switch {
-		case what == 0:
-			a = &identity.Account{ID: t1, Status: identity.Status(t2), Created: database.Time(n1), Updated: database.Time(n2), Version: n3}
+		switch what {
+		case 0:
+			a.ID, a.Status, a.Created, a.Updated, a.Version = t1, identity.Status(t2), database.Time(n1), database.Time(n2), n3
 			return json.Unmarshal([]byte(t3), &a.Attributes)
-		case a == nil:
-			return errors.New("identifiers or credentials without their account")
-		case what == 1:
-			a.Identifiers = append(a.Identifiers, identity.Identifier{Kind: identity.IdentifierKind(t1), Canonical: t2, Typed: t3, Verified: n1 != 0})
+		case 1:
+			identifiers = append(identifiers, placed{identity.Identifier{Kind: identity.IdentifierKind(t1), Canonical: t2, Typed: t3, Verified: n1 != 0}, n2})
 		default:
-			a.Credentials = append(a.Credentials, identity.Credential{ID: t1, Account: a.ID, Kind: identity.CredentialKind(t2), Key: t3,
+			a.Credentials = append(a.Credentials, identity.Credential{ID: t1, Kind: identity.CredentialKind(t2), Key: t3,
 				Label: t4, Data: database.JSON(t5), Stamp: t6, Created: database.Time(n1), LastUsed: database.Time(n2)})
 		}
 		return nil
@@ -83,10 +87,20 @@ func (d Directory) account(ctx context.Context, query string, args ...any) (*ide
 	if err != nil {
 		return nil, fmt.Errorf("read account: %w", err)
 	}
-	if a == nil {
+	if a.ID == "" {
 		return nil, fmt.Errorf("account: %w", identity.ErrNotFound)
 	}
-	return a, nil
+	slices.SortFunc(identifiers, func(x, y placed) int { return cmp.Compare(x.place, y.place) })
+	for _, i := range identifiers {
+		a.Identifiers = append(a.Identifiers, i.Identifier)
+	}
+	slices.SortFunc(a.Credentials, func(x, y identity.Credential) int {
+		return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID))
+	})
+	for i := range a.Credentials {
+		a.Credentials[i].Account = a.ID
+	}
+	return &a, nil
 }
 
 // AccountByAny finds the account an operator means by an identifier: the one that holds it verified, else the only one that has it

@@ -21,7 +21,7 @@ const (
 
 // Cleared is the Until of a key that stays blocked until ForgetAttempts or identity.ClearAttempts clears it: the last
 // second that JSON and people can write.
-var Cleared = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+func Cleared() time.Time { return time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) }
 
 // count is one statement, so that however many tries come at once, each is counted before it is checked and none beyond the
 // policy is allowed. $1 key, $2 now, $3 expires, $4 first block, $5 longest block, $6 blocked for good. A block of 60 s doubled
@@ -50,7 +50,7 @@ func (l Ledger) Attempt(ctx context.Context, a journey.Attempt) (journey.Attempt
 	err := l.DB.One(ctx, func(tx *database.Tx) error {
 		var failures, until int64
 		counted, err := tx.Get(count, database.Into(&failures, &until), a.Key, database.Micros(a.At), database.Micros(a.Expires),
-			firstBlock.Microseconds(), longestBlock.Microseconds(), database.Micros(Cleared))
+			firstBlock.Microseconds(), longestBlock.Microseconds(), database.Micros(Cleared()))
 		if err != nil {
 			return err
 		}
