@@ -54,14 +54,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err error
 	)
 	switch r.Method {
-	case http.MethodGet, http.MethodHead:
+	case http.MethodGet:
 		p, err = wire.Parse(r.URL.RawQuery)
 	case http.MethodPost:
 		if err = wire.NoQuery(r); err == nil {
 			p, err = wire.Form(w, r)
 		}
 	default:
-		w.Header().Set("Allow", "GET, HEAD, POST")
+		w.Header().Set("Allow", "GET, POST")
 		h.Problem(w, r, http.StatusMethodNotAllowed, ProblemRequest, nil)
 		return
 	}
