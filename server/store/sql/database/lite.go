@@ -49,9 +49,11 @@ func openLite(ctx context.Context, path string, connections int) (*lite, error) 
 	if connections <= 0 {
 		connections = min(max(runtime.GOMAXPROCS(0), 2), 16)
 	}
+	// Savepoints remember the pages they may have to restore; in memory (temp_store) that takes no writing to files.
 	l := &lite{queue: make(chan *unit, 4096), closing: make(chan struct{}), finished: make(chan struct{})}
 	if l.writer, err = sql.Open("sqlite", dsn(path, "cache_size(-"+fmt.Sprint(writerCache)+")", "journal_mode(WAL)",
-		"synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)")); err != nil {
+		"synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)",
+		"temp_store(MEMORY)")); err != nil {
 		return nil, err
 	}
 	l.writer.SetMaxOpenConns(1)

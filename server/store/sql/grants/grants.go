@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,11 +27,11 @@ const (
 	fieldEnd  = "\x1f"
 )
 
-// person adds the account to a RETURNING list or a selection from grants, so that one statement does everything. $1 and $2 are the
-// separators above.
+// person adds the account to a RETURNING list or a selection from grants, so that one statement does everything, in two columns,
+// because each column and each sub-select costs. $1 and $2 are the separators above. The attributes come last of their
+// column: they may hold anything.
 const person = `,
-	(SELECT a.attributes FROM accounts a WHERE a.id = grants.account), (SELECT a.created FROM accounts a WHERE a.id = grants.account),
-	(SELECT a.updated FROM accounts a WHERE a.id = grants.account), (SELECT a.version FROM accounts a WHERE a.id = grants.account),
+	(SELECT a.created || $2 || a.updated || $2 || a.version || $2 || a.attributes FROM accounts a WHERE a.id = grants.account),
 	COALESCE((SELECT string_agg(i.kind || $2 || i.canonical || $2 || i.typed || $2 || CASE WHEN i.verified THEN '1' ELSE '0' END, $1 ORDER BY i.place)
 		FROM identifiers i WHERE i.account = grants.account), '')`
 
@@ -194,24 +195,41 @@ func live(q asker, out *identity.Live, query string, args ...any) (found bool, e
 	*out = identity.Live{}
 	err = q.Each(query, func(scan database.Scan) error {
 		found = true
-		var attributes, identifiers string
-		var created, updated, version int64
-		if err := readGrant(scan, &out.Grant, &attributes, &created, &updated, &version, &identifiers); err != nil {
+		var account, identifiers string
+		if err := readGrant(scan, &out.Grant, &account, &identifiers); err != nil {
 			return err
 		}
-		out.Account = identity.Account{ID: out.Grant.Account, Status: identity.Active, Created: database.Time(created), Updated: database.Time(updated), Version: version}
-		for record := range strings.SplitSeq(identifiers, recordEnd) {
-			if f := strings.Split(record, fieldEnd); len(f) == 4 {
-				out.Account.Identifiers = append(out.Account.Identifiers, identity.Identifier{
-					Kind: identity.IdentifierKind(f[0]), Canonical: f[1], Typed: f[2], Verified: f[3] == "1"})
-			}
-		}
-		if attributes == "{}" {
-			return nil
-		}
-		return json.Unmarshal([]byte(attributes), &out.Account.Attributes)
+		out.Account, err = readPerson(out.Grant.Account, account, identifiers)
+		return err
 	}, args...)
 	return found && err == nil, err
+}
+
+// readPerson takes apart what person put together.
+func readPerson(id, account, identifiers string) (identity.Account, error) {
+	a := identity.Account{ID: id, Status: identity.Active}
+	f := strings.SplitN(account, fieldEnd, 4)
+	if len(f) != 4 {
+		return a, errors.New("account cannot be read")
+	}
+	var n [3]int64
+	for i := range n {
+		var err error
+		if n[i], err = strconv.ParseInt(f[i], 10, 64); err != nil {
+			return a, fmt.Errorf("account cannot be read: %w", err)
+		}
+	}
+	a.Created, a.Updated, a.Version = database.Time(n[0]), database.Time(n[1]), n[2]
+	for record := range strings.SplitSeq(identifiers, recordEnd) {
+		if f := strings.Split(record, fieldEnd); len(f) == 4 {
+			a.Identifiers = append(a.Identifiers, identity.Identifier{
+				Kind: identity.IdentifierKind(f[0]), Canonical: f[1], Typed: f[2], Verified: f[3] == "1"})
+		}
+	}
+	if f[3] == "{}" {
+		return a, nil
+	}
+	return a, json.Unmarshal([]byte(f[3]), &a.Attributes)
 }
 
 func readGrant(scan database.Scan, g *identity.Grant, more ...any) error {
