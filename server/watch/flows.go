@@ -1,0 +1,180 @@
+package watch
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/identity"
+)
+
+// Versions keeps the text of flow versions that journeys may still be pinned to.
+type Versions interface {
+	PutFlowVersion(ctx context.Context, name, hash string, source []byte, at time.Time) error
+	FlowVersion(ctx context.Context, name, hash string) ([]byte, error)
+}
+
+// Flows serves the compiled flows of a folder. It implements run.Programs. Safe for use by many goroutines.
+type Flows struct {
+	world    check.World
+	versions Versions
+	now      func() time.Time
+	log      *slog.Logger
+
+	mu      sync.RWMutex
+	current map[string]*check.Program
+	known   map[string]*check.Program // by name and hash; nil: cannot be compiled any more
+	read    [sha256.Size]byte         // of the folder last looked at
+	refused diag.Problems             // of a candidate that was not taken
+	sources diag.Sources
+}
+
+// New returns Flows without any; call Load.
+func New(world check.World, v Versions, now func() time.Time, log *slog.Logger) *Flows {
+	return &Flows{world: world, versions: v, now: now, log: log, current: map[string]*check.Program{}, known: map[string]*check.Program{}}
+}
+
+// Load reads the folder and takes its flows if all of them check. What was served before stays otherwise. Problems and the
+// texts they are about are returned for whoever wants to print them; the error is for a folder that cannot be read.
+func (f *Flows) Load(ctx context.Context, fsys fs.FS) (diag.Problems, diag.Sources, error) {
+	folder, err := ReadFolder(fsys)
+	if err != nil {
+		return nil, nil, err
+	}
+	sum := hash(folder)
+	f.mu.RLock()
+	same := sum == f.read
+	f.mu.RUnlock()
+	if same {
+		return nil, nil, nil
+	}
+	set := Compile(folder, f.world)
+	f.mu.Lock()
+	f.read = sum
+	if set.Programs == nil {
+		f.refused, f.sources = set.Problems, set.Sources
+		f.mu.Unlock()
+		return set.Problems, set.Sources, nil
+	}
+	changed := []*check.Program{}
+	for name, p := range set.Programs {
+		if old := f.current[name]; old == nil || old.Hash != p.Hash {
+			changed = append(changed, p)
+		}
+		f.known[name+"@"+p.Hash] = p
+	}
+	f.current, f.refused, f.sources = set.Programs, nil, set.Sources
+	f.mu.Unlock()
+	return set.Problems, set.Sources, f.keep(ctx, folder, changed)
+}
+
+// keep writes new versions down, so that journeys pinned to them survive a restart.
+func (f *Flows) keep(ctx context.Context, folder Folder, changed []*check.Program) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	raw, err := pack(folder)
+	if err != nil {
+		return err
+	}
+	for _, p := range changed {
+		if err := f.versions.PutFlowVersion(ctx, p.Name, p.Hash, raw, f.now()); err != nil {
+			return err
+		}
+		f.log.Info("flow loaded", "flow", p.Name, "version", p.Hash)
+	}
+	return nil
+}
+
+// Current implements run.Programs.
+func (f *Flows) Current(name string) (*check.Program, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	p, ok := f.current[name]
+	return p, ok
+}
+
+// Version implements run.Programs: a version not in memory is compiled from the text the ledger kept.
+func (f *Flows) Version(ctx context.Context, name, hash string) (*check.Program, bool) {
+	f.mu.RLock()
+	p, known := f.known[name+"@"+hash]
+	f.mu.RUnlock()
+	if known {
+		return p, p != nil
+	}
+	raw, err := f.versions.FlowVersion(ctx, name, hash)
+	if err != nil {
+		if !errors.Is(err, identity.ErrNotFound) {
+			f.log.Error("flow version not read", "flow", name, "version", hash, "cause", err.Error())
+		}
+		return nil, false
+	}
+	folder, err := unpack(raw)
+	if err != nil {
+		f.log.Error("flow version not read", "flow", name, "version", hash, "cause", err.Error())
+		return nil, false
+	}
+	p = Compile(folder, f.world).Programs[name]
+	if p != nil && p.Hash != hash {
+		p = nil
+	}
+	if p == nil {
+		f.log.Warn("a flow version cannot be compiled any more; its journeys start again", "flow", name, "version", hash)
+	}
+	f.mu.Lock()
+	f.known[name+"@"+hash] = p
+	f.mu.Unlock()
+	return p, p != nil
+}
+
+// Names lists the flows served, sorted.
+func (f *Flows) Names() []string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []string
+	for name := range f.current {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Accepts lists the acrs a flow may end with.
+func (f *Flows) Accepts(name string) []string {
+	p, ok := f.Current(name)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, a := range p.Accept {
+		out = append(out, a.Name)
+	}
+	return out
+}
+
+// Refused returns why the newest text is not served; nil when it is.
+func (f *Flows) Refused() (diag.Problems, diag.Sources) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.refused, f.sources
+}
+
+func hash(folder Folder) [sha256.Size]byte {
+	h := sha256.New()
+	for _, name := range slices.Sorted(keys(folder)) {
+		sum := sha256.Sum256(folder[name])
+		h.Write([]byte(strings.ReplaceAll(name, "\x00", "") + "\x00"))
+		h.Write(sum[:])
+	}
+	var out [sha256.Size]byte
+	h.Sum(out[:0])
+	return out
+}

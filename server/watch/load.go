@@ -1,0 +1,164 @@
+// Package watch keeps the flows that are served in step with their folder: a set of flows is loaded as a whole or not at
+// all, and journeys under way keep the version they started with.
+package watch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/flow"
+)
+
+// Bounds on a folder of flows.
+const (
+	maxFiles = 2000
+	maxBytes = 64 << 20
+)
+
+// Folder is the text of a folder of flows: file name to contents.
+type Folder map[string][]byte
+
+// ReadFolder reads what belongs to flows: .yaml, .yml, .json, .ts and .js, one level of folders deep for modules.
+func ReadFolder(fsys fs.FS) (Folder, error) {
+	out, total := Folder{}, 0
+	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if strings.HasPrefix(d.Name(), ".") && p != "." || d.Name() == "node_modules" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if strings.HasPrefix(d.Name(), ".") || !slices.Contains([]string{".yaml", ".yml", ".json", ".ts", ".js"}, path.Ext(p)) {
+			return nil
+		}
+		b, err := fs.ReadFile(fsys, p)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		if total += len(b); total > maxBytes || len(out) >= maxFiles {
+			return fmt.Errorf("more than %d files or %d MiB", maxFiles, maxBytes>>20)
+		}
+		out[p] = b
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read flows: %w", err)
+	}
+	return out, nil
+}
+
+// Compiled is a set of flows that checked.
+type Compiled struct {
+	Programs map[string]*check.Program
+	Problems diag.Problems // warnings and notes, or errors when Programs is nil
+	Sources  diag.Sources
+}
+
+// Compile checks all flows of a folder. world's Flow is filled in.
+func Compile(folder Folder, world check.World) Compiled {
+	out := Compiled{Sources: diag.Sources{}}
+	sources := map[string]check.Source{}
+	var names []string
+	for _, file := range slices.Sorted(keys(folder)) {
+		out.Sources[file] = folder[file]
+		if !isFlow(file) {
+			continue
+		}
+		f, ps := flow.Read(file, folder[file])
+		out.Problems = append(out.Problems, ps...)
+		if f == nil {
+			continue
+		}
+		if want := strings.TrimSuffix(path.Base(file), path.Ext(file)); f.Name != "" && f.Name != want {
+			out.Problems.Add("STILE-F12", f.At, "rename the flow to "+want+", or the file to "+f.Name+path.Ext(file), "the flow in %s calls itself %s", file, f.Name)
+		}
+		if twin, twice := sources[f.Name]; twice && f.Name != "" {
+			out.Problems.Add("STILE-F12", f.At, "rename one of them", "flow %s is also in %s", f.Name, twin.Flow.File)
+			continue
+		}
+		src := check.Source{Flow: f, Import: importer(folder)}
+		if f.Hooks != "" {
+			if code, ok := folder[path.Join(path.Dir(file), f.Hooks)]; ok {
+				src.Hooks = code
+				f.Hooks = path.Join(path.Dir(file), f.Hooks)
+			}
+		}
+		sources[f.Name] = src
+		names = append(names, f.Name)
+	}
+	world.Flow = func(name string) (check.Source, bool) { s, ok := sources[name]; return s, ok }
+	compiler := check.NewCompiler(world)
+	programs := map[string]*check.Program{}
+	for _, name := range names {
+		p, ps := compiler.Compile(sources[name])
+		out.Problems = append(out.Problems, ps...)
+		if p != nil {
+			programs[name] = p
+		}
+	}
+	out.Problems = unique(out.Problems)
+	if !out.Problems.Failed() {
+		out.Programs = programs
+	}
+	return out
+}
+
+func isFlow(file string) bool {
+	ext := path.Ext(file)
+	return (ext == ".yaml" || ext == ".yml" || ext == ".json") && !strings.Contains(path.Base(file), ".test.")
+}
+
+func importer(folder Folder) func(string) ([]byte, error) {
+	return func(p string) ([]byte, error) {
+		if b, ok := folder[path.Clean(p)]; ok {
+			return b, nil
+		}
+		return nil, fs.ErrNotExist
+	}
+}
+
+func keys(f Folder) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range f {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func unique(ps diag.Problems) diag.Problems {
+	seen := map[diag.Problem]bool{}
+	var out diag.Problems
+	for _, p := range ps.Sorted() {
+		if !seen[p] {
+			seen[p] = true
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// pack and unpack write a folder down for the ledger, so that a version can be compiled again after a restart.
+func pack(f Folder) ([]byte, error) { return json.Marshal(f) }
+
+func unpack(b []byte) (Folder, error) {
+	var f Folder
+	if err := json.Unmarshal(b, &f); err != nil {
+		return nil, fmt.Errorf("stored flows: %w", err)
+	}
+	return f, nil
+}
