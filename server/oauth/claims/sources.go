@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 
 	"github.com/stile-id/stile/engine/identity"
@@ -248,7 +249,7 @@ func (c *collection) shape(ctx context.Context, flat map[string]json.RawMessage,
 	if c.s.ports.Hook == nil {
 		return errPort
 	}
-	values, err := c.s.ports.Hook(ctx, HookName, c.argument(flat))
+	values, err := c.s.ports.Hook(ctx, HookName, c.argument(maps.Clone(flat)))
 	if err != nil {
 		return fmt.Errorf("hook %s: %w", HookName, err)
 	}

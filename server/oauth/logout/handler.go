@@ -62,7 +62,11 @@ const (
 // against posts of foreign pages; a client's own post to end_session is standard.
 func (h *Handler) Mount(r *mux.Router) {
 	r.Path(h.Issuer.Path(oauth.LogoutPath)).HandlerFunc(h.logout)
-	r.Path(h.Issuer.Path(confirmPath)).Handler(http.NewCrossOriginProtection().Handler(http.HandlerFunc(h.confirm)))
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.Problem(w, r, http.StatusForbidden, ProblemRequest, errForeign)
+	}))
+	r.Path(h.Issuer.Path(confirmPath)).Handler(guard.Handler(http.HandlerFunc(h.confirm)))
 }
 
 // request is a checked sign-out request.
@@ -135,6 +139,7 @@ func names(hint *tokens.Hint, s *identity.Session) bool {
 }
 
 var (
+	errForeign  = errors.New("logout: the confirmation was posted by a foreign page")
 	errHint     = errors.New("logout: the id_token_hint is not ours or not this client's")
 	errRedirect = errors.New("logout: not one of the client's post-logout redirect URIs")
 )

@@ -51,7 +51,10 @@ func code(h *Handler, ctx context.Context, q *request) (*granted, error) {
 	live, err := h.Grants.Redeem(ctx, identity.Redemption{Grant: id, Client: q.client.ID, Redirect: redirect, Challenge: challenge,
 		Refresh: slices.Contains(q.client.GrantTypes, oauth.GrantRefresh), At: q.now, Idle: q.now.Add(q.client.IdleFor())})
 	switch {
-	case errors.Is(err, identity.ErrRefused), errors.Is(err, identity.ErrRepeated), errors.Is(err, identity.ErrNotFound):
+	case errors.Is(err, identity.ErrRepeated):
+		h.repeated(ctx, "code", q, id)
+		return nil, errGrant.With(err)
+	case errors.Is(err, identity.ErrRefused), errors.Is(err, identity.ErrNotFound):
 		return nil, errGrant.With(err)
 	case err != nil:
 		return nil, err

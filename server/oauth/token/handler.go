@@ -147,3 +147,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 }
 
 var errGrant = oauth.Fail(oauth.InvalidGrant, "The code or token is not valid, has expired, or was issued to another client.")
+
+// repeated tells the log that somebody used a thing a second time: the grant is revoked, and one of the two was not its owner.
+func (h *Handler) repeated(ctx context.Context, what string, q *request, grant string) {
+	if h.Log != nil {
+		h.Log.LogAttrs(ctx, slog.LevelWarn, "used twice, its grant is revoked", slog.String("what", what), slog.String("client", q.client.ID), slog.String("grant", grant))
+	}
+}

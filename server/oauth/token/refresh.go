@@ -43,7 +43,10 @@ func refresh(h *Handler, ctx context.Context, q *request) (*granted, error) {
 	live, err := h.Grants.Rotate(ctx, identity.Rotation{Grant: t.Grant, Client: q.client.ID, Generation: t.Generation, Grace: grace,
 		At: q.now, Idle: q.now.Add(q.client.IdleFor())})
 	switch {
-	case errors.Is(err, identity.ErrRefused), errors.Is(err, identity.ErrRepeated), errors.Is(err, identity.ErrNotFound):
+	case errors.Is(err, identity.ErrRepeated):
+		h.repeated(ctx, "refresh token", q, t.Grant)
+		return nil, errGrant.With(err)
+	case errors.Is(err, identity.ErrRefused), errors.Is(err, identity.ErrNotFound):
 		return nil, errGrant.With(err)
 	case err != nil:
 		return nil, err

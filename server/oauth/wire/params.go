@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -150,7 +149,7 @@ func Form(w http.ResponseWriter, r *http.Request) (Params, error) {
 		w.Header().Set("Connection", "close")
 		return Params{}, errTooMany
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil {
 		return Params{}, errBody.With(err)
 	}
 	return Parse(string(b))
