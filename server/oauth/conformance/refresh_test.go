@@ -8,7 +8,6 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
 func TestS013_RefreshReplay(t *testing.T) {
