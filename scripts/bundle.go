@@ -28,7 +28,9 @@ type bundled struct {
 // bundle compiles a hook file. It is done twice, a millisecond each: once to learn the names it exports, then through a
 // stub that leaves them in a global, which costs half of what module exports would cost at each call.
 func bundle(src check.HookSource, lib *library, ps *diag.Problems) (bundled, bool) {
-	first := api.Build(options(lib, entry(lib.main), api.FormatESModule))
+	alone := options(lib, "", api.FormatESModule)
+	alone.Stdin, alone.EntryPoints = nil, []string{lib.main}
+	first := api.Build(alone)
 	if !report(first, lib, ps) {
 		return bundled{}, false
 	}
@@ -56,7 +58,7 @@ func bundle(src check.HookSource, lib *library, ps *diag.Problems) (bundled, boo
 		names = append(names, n)
 	}
 	b.exports = names
-	if len(ps.Sorted()) > 0 && ps.Failed() {
+	if ps.Failed() {
 		return bundled{}, false
 	}
 	list := strings.Join(names, ", ")
@@ -77,8 +79,6 @@ func bundle(src check.HookSource, lib *library, ps *diag.Problems) (bundled, boo
 	}
 	return b, true
 }
-
-func entry(main string) string { return fmt.Sprintf("export * from %q;\n", main) }
 
 // options build for what goja can run. Nothing is minified: authors' names and places stay.
 func options(lib *library, stdin string, format api.Format) api.BuildOptions {

@@ -6,7 +6,6 @@ package scripts
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"regexp"
 	"strconv"
 
@@ -100,7 +99,7 @@ func (s *Set) hookFile(src check.HookSource, ps *diag.Problems) {
 	if found.Failed() {
 		return
 	}
-	compiles(b.code, diag.Pos{File: src.File, Line: 1}, &found)
+	compiles(s.Hooks, diag.Pos{File: src.File, Line: 1}, &found)
 }
 
 func program(code []byte, way *places) Program {
@@ -108,10 +107,20 @@ func program(code []byte, way *places) Program {
 }
 
 // compiles asks the engine itself, so that nothing is accepted here and refused by a worker.
-func compiles(code []byte, at diag.Pos, ps *diag.Problems) {
-	if _, err := worker.Compile(code); err != nil {
-		ps.Add("STILE-H05", at, "write it with older means of the language", "the script engine does not know this: %v", err)
+func compiles(p Program, at diag.Pos, ps *diag.Problems) {
+	_, err := worker.Compile(p.Source.Code)
+	if err == nil {
+		return
 	}
+	text := err.Error()
+	if m := regexp.MustCompile(`(?s)^(.*) at ` + regexp.QuoteMeta(worker.FileName) + `:(\d{1,9}):(\d{1,9})`).FindStringSubmatch(text); m != nil {
+		line, _ := strconv.Atoi(m[2])
+		col, _ := strconv.Atoi(m[3])
+		if found := p.Find(line, col); found != (diag.Pos{}) {
+			at, text = found, m[1]
+		}
+	}
+	ps.Add("STILE-H05", at, "write it with older means of the language", "the script engine does not know this: %s", text)
 }
 
 // parse reads compiled code into the engine's own syntax tree. esbuild has accepted the code before, so what fails here
@@ -140,7 +149,3 @@ func parse(code []byte, find func(line, col int) diag.Pos, file string, ps *diag
 func propertyClass(pattern string) bool {
 	return regexp.MustCompile(`(^|[^\\])(\\\\)*\\[pP]\{`).MatchString(pattern)
 }
-
-func caseName(i int) string { return "case " + strconv.Itoa(i) }
-
-func quoted(s string) string { return fmt.Sprintf("%q", s) }

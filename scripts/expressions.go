@@ -60,7 +60,7 @@ func (s *Set) expressions(list []check.Expression, ps *diag.Problems) {
 		return
 	}
 	s.Cases = program(code.Bytes(), way)
-	compiles(code.Bytes(), list[0].At, ps)
+	compiles(s.Cases, list[0].At, ps)
 }
 
 // expression checks one condition and notes what it reads.

@@ -1,6 +1,7 @@
 package scripts
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,8 @@ const (
 	maxTotal   = 512 << 10 // bytes of a hook file and all it imports
 	maxModules = 32        // files a hook file may bring in
 	maxNesting = 200       // brackets open at once
+	maxChain   = 1000      // operators in a row, without a comma, a semicolon or a closing bracket
+	maxScopes  = 1500      // arrows, loops and ifs in one file
 )
 
 // library holds the hook file and what it imports. esbuild asks from several goroutines.
@@ -51,7 +54,7 @@ func cleanName(file string) string {
 func (l *library) plugin() api.Plugin {
 	return api.Plugin{Name: "stile", Setup: func(b api.PluginBuild) {
 		b.OnResolve(api.OnResolveOptions{Filter: ".*"}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-			if a.Kind == api.ResolveEntryPoint {
+			if a.Kind == api.ResolveEntryPoint && a.Path != l.main {
 				return api.OnResolveResult{}, nil
 			}
 			if a.Namespace != space && a.Path == l.main {
@@ -157,24 +160,38 @@ func (l *library) add(file string, text []byte) *refusal {
 	case l.total > maxTotal:
 		return &refusal{code, fmt.Sprintf("the hook file and what it imports are larger than %d KiB", maxTotal>>10), "import less"}
 	case tooNested(text):
-		return &refusal{code, fmt.Sprintf("%s nests brackets too deeply", file), "give inner parts names of their own"}
+		return &refusal{code, fmt.Sprintf("%s nests too deeply, or has too many arrow functions, loops, ifs or operators in a row", file), "give inner parts names of their own, or split the file"}
 	}
 	l.files[file] = slices.Clone(text)
 	return nil
 }
 
-// tooNested counts brackets open at once, also those in texts and comments, which is more than a parser recurses. What
-// recurses without brackets (operators in a row) is bounded by the size of a file.
+// tooNested counts brackets open at once, also those in texts and comments, which is more than a parser recurses,
+// all arrows, loops and ifs, which nest without brackets and for which esbuild takes up to the cube of their depth, and
+// operators in a row. It keeps an honest mistake from holding up a load; that no text ends the process is the size's doing.
 func tooNested(text []byte) bool {
-	open := 0
+	scopes := 0
+	for _, sign := range []string{"=>", "for(", "for (", "if(", "if ("} {
+		scopes += bytes.Count(text, []byte(sign))
+	}
+	if scopes > maxScopes {
+		return true
+	}
+	open, chain := 0, 0
 	for _, c := range text {
 		switch c {
 		case '(', '[', '{':
-			if open++; open > maxNesting {
-				return true
-			}
+			open++
 		case ')', ']', '}':
 			open = max(0, open-1)
+			chain = 0
+		case ';', ',':
+			chain = 0
+		case '!', '~', '+', '-', '*', '=', '?', ':', '<', '.', '`':
+			chain++
+		}
+		if open > maxNesting || chain > maxChain {
+			return true
 		}
 	}
 	return false

@@ -12,7 +12,10 @@ import (
 	"github.com/stile-id/stile/scripts/worker"
 )
 
-const maxReads = 500 // paths kept of one function
+const (
+	maxReads = 500 // paths kept of one function
+	maxTold  = 50  // problems told of one script
+)
 
 // check looks for what the engine would get wrong or could not run, and for names that exist nowhere.
 func (t *text) check(expression bool) {
@@ -25,6 +28,9 @@ func (t *text) check(expression bool) {
 	}
 	told := map[diag.Pos]bool{}
 	add := func(code string, at file.Idx, length int, hint, format string, args ...any) {
+		if len(told) >= maxTold {
+			return
+		}
 		pos := t.pos(at, length)
 		if !told[pos] {
 			told[pos] = true

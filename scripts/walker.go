@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dop251/goja/ast"
@@ -18,6 +19,7 @@ type walker struct {
 	free  func(name string, at file.Idx) // a name nobody declares is used
 	node  func(ast.Node)                 // every node, before its children
 	seen  map[string]bool                // calls followed
+	stack []ast.Node                     // functions being followed
 }
 
 // path tells which path into the argument an expression names, if it does nothing but that.
@@ -224,7 +226,7 @@ func (w *walker) call(c *ast.CallExpression) {
 	if w.seen == nil {
 		w.seen = map[string]bool{}
 	}
-	if len(w.seen) >= maxCalls {
+	if len(w.seen) >= maxCalls || slices.Contains(w.stack, fn.fn.node) { // what it reads next time round is below this
 		for _, p := range paths {
 			if p != nil {
 				w.use(*p, c.Idx0())
@@ -235,7 +237,9 @@ func (w *walker) call(c *ast.CallExpression) {
 	w.seen[key] = true
 	here := w.scope
 	w.scope = fn.where
+	w.stack = append(w.stack, fn.fn.node)
 	w.function(fn.fn, paths)
+	w.stack = w.stack[:len(w.stack)-1]
 	w.scope = here
 }
 
