@@ -59,7 +59,13 @@ func made(t *action.Turn, i identity.Identifier, attributes map[string]json.RawM
 	if err != nil {
 		return action.Result{}, fmt.Errorf("account id: %w", err)
 	}
-	a := identity.Account{ID: id.String(), Status: identity.Active, Attributes: attributes, Created: t.Now, Updated: t.Now, Version: 1}
+	kept := map[string]json.RawMessage{}
+	for name, v := range attributes {
+		if s := string(v); s != "null" && s != `""` {
+			kept[name] = v
+		}
+	}
+	a := identity.Account{ID: id.String(), Status: identity.Active, Attributes: kept, Created: t.Now, Updated: t.Now, Version: 1}
 	evidence := []verdict.Evidence{{Method: "account.create", Facts: verdict.Set(verdict.NewAccount), Subject: a.ID, At: t.Now}}
 	for _, e := range t.View.Evidence() {
 		if e.Subject == "" && e.Address != "" && e.Address == i.Canonical {

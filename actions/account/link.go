@@ -37,7 +37,7 @@ func Link(d identity.Directory, vouching Vouching) action.Action {
 			sortSets(created)
 			contract := action.Contract{Needs: needs, Outcomes: []action.OutcomeSpec{
 				{Name: "known", About: "an account is tied to it", Gives: gives, Sets: true, Silent: true},
-				{Name: "linked", About: "it is tied to the account proved before", Gives: []verdict.FactSet{verdict.Set(verdict.BothSides)}, Silent: true},
+				{Name: "linked", About: "it is tied to the account proved before", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.BothSides)}, Silent: true},
 				{Name: "refused", About: "nobody is tied to it and no account may be made, or the two cannot be tied", Silent: true}}}
 			if c.Create {
 				contract.Outcomes = append(contract.Outcomes, action.OutcomeSpec{Name: "created", About: "an account was made for it", Gives: created, Sets: true, Silent: true})

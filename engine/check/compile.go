@@ -37,12 +37,12 @@ const MaxNodes = 20_000
 type Compiler struct {
 	world   World
 	schemas *Schemas
-	sets    map[string]HookSet
+	sets    map[string]hookSet
 }
 
 // NewCompiler returns a compiler for flows that refer to w.
 func NewCompiler(w World) *Compiler {
-	return &Compiler{world: w, schemas: NewSchemas(), sets: map[string]HookSet{}}
+	return &Compiler{world: w, schemas: NewSchemas(), sets: map[string]hookSet{}}
 }
 
 // Compile checks a flow and makes its program. The program is nil when any problem is an error.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,20 +44,38 @@ func (b *build) hooks(src Source, scope string) (set HookSet, cases map[string][
 	if src.Flow.Hooks == "" && len(expressions) == 0 {
 		return nil, cases
 	}
-	if set, ok := b.c.sets[src.Flow.Name]; ok {
-		return set, cases
+	if made, ok := b.c.sets[src.Flow.Name]; ok {
+		b.hash.Write(made.imports)
+		return made.HookSet, cases
 	}
 	if b.c.world.Hooks == nil {
 		b.add("STILE-F11", src.Flow.At, "", "this flow needs scripts and there is nothing to run them")
 		return nil, cases
 	}
-	set, ps := b.c.world.Hooks.Compile(HookSource{File: src.Flow.Hooks, Code: src.Hooks, Expressions: expressions, Import: src.Import})
+	imports := sha256.New()
+	read := src.Import
+	if read != nil { // what hooks import is part of the flow's version
+		read = func(path string) ([]byte, error) {
+			text, err := src.Import(path)
+			fmt.Fprintf(imports, "%s\x00%x\x00", path, sha256.Sum256(text))
+			return text, err
+		}
+	}
+	set, ps := b.c.world.Hooks.Compile(HookSource{File: src.Flow.Hooks, Code: src.Hooks, Expressions: expressions, Import: read})
 	b.problems = append(b.problems, ps...)
 	if ps.Failed() {
 		return nil, cases
 	}
-	b.c.sets[src.Flow.Name] = set
+	made := hookSet{HookSet: set, imports: imports.Sum(nil)}
+	b.hash.Write(made.imports)
+	b.c.sets[src.Flow.Name] = made
 	return set, cases
+}
+
+// hookSet is a compiled set and the digest of the modules it imports.
+type hookSet struct {
+	HookSet
+	imports []byte
 }
 
 // expressionAt finds the text of an expression in the step's settings.
