@@ -10,7 +10,8 @@ import (
 	port "github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/store/redis"
 	"github.com/stile-id/stile/server/store/servers"
-	"github.com/stile-id/stile/server/store/suite"
+	"github.com/stile-id/stile/server/store/suite/expect"
+	transientsuite "github.com/stile-id/stile/server/store/suite/transient"
 )
 
 func open(t testing.TB, o redis.Options) *redis.Store {
@@ -28,12 +29,12 @@ func open(t testing.TB, o redis.Options) *redis.Store {
 }
 
 func TestRedis_Transient(t *testing.T) {
-	suite.Transient(t, func(t testing.TB) port.Store { return open(t, redis.Options{URL: servers.Redis(t)}) })
+	transientsuite.Suite(t, func(t testing.TB) port.Store { return open(t, redis.Options{URL: servers.Redis(t)}) })
 }
 
 func TestRedis_TransientInACluster(t *testing.T) {
 	url, n := servers.RedisCluster(t), 0
-	suite.Transient(t, func(t testing.TB) port.Store {
+	transientsuite.Suite(t, func(t testing.TB) port.Store {
 		n++ // a cluster has one logical database, so the prefix keeps the stores apart
 		return open(t, redis.Options{URL: url, Cluster: true, Prefix: string(rune('a'+n)) + "."})
 	})
@@ -41,11 +42,11 @@ func TestRedis_TransientInACluster(t *testing.T) {
 
 // A store that lost anything must not vouch for the time before.
 func TestRedis_BirthIsNewAfterAFlush(t *testing.T) {
-	url, now := servers.Redis(t), suite.Start
+	url, now := servers.Redis(t), expect.Start
 	s := open(t, redis.Options{URL: url, Now: func() time.Time { return now }})
-	expect(t, s, suite.Start)
+	born(t, s, expect.Start)
 	now = now.Add(time.Hour)
-	expect(t, s, suite.Start)
+	born(t, s, expect.Start)
 	o, err := goredis.ParseURL(url)
 	if err != nil {
 		t.Fatal(err)
@@ -55,16 +56,16 @@ func TestRedis_BirthIsNewAfterAFlush(t *testing.T) {
 	if err := c.FlushDB(context.Background()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, s, now)
+	born(t, s, now)
 }
 
 // A replica that takes over has the birth's key, but may lack what was written last.
 func TestRedis_BirthIsNewAfterAFailover(t *testing.T) {
-	ctx, now := context.Background(), suite.Start
+	ctx, now := context.Background(), expect.Start
 	clock := func() time.Time { return now }
 	first, stop := servers.RedisAlone(t)
 	second, _ := servers.RedisAlone(t)
-	expect(t, open(t, redis.Options{URL: first, Now: clock}), suite.Start)
+	born(t, open(t, redis.Options{URL: first, Now: clock}), expect.Start)
 	from, err := goredis.ParseURL(first)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestRedis_BirthIsNewAfterAFailover(t *testing.T) {
 		t.Fatal(err)
 	}
 	now = now.Add(time.Hour)
-	expect(t, open(t, redis.Options{URL: second, Now: clock}), now)
+	born(t, open(t, redis.Options{URL: second, Now: clock}), now)
 }
 
 func TestRedis_RefusesAServerThatForgets(t *testing.T) {
@@ -99,7 +100,7 @@ func TestRedis_RefusesAServerThatForgets(t *testing.T) {
 	}
 }
 
-func expect(t *testing.T, s *redis.Store, want time.Time) {
+func born(t *testing.T, s *redis.Store, want time.Time) {
 	t.Helper()
 	got, err := s.Birth(context.Background())
 	if err != nil {

@@ -16,9 +16,10 @@ import (
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
+	"github.com/stile-id/stile/server/store/suite/expect"
 )
 
-func fixed() time.Time { return suite.Start }
+func fixed() time.Time { return expect.Start }
 
 func bench(b *testing.B) (*sql.Store, context.Context) {
 	s, ctx := openLite(b, fixed), context.Background()
@@ -99,7 +100,7 @@ func BenchmarkTurn64_LastOfAJourney(b *testing.B) { // turn, session, grant, aud
 		id := fmt.Sprint(i)
 		t := turn(id)
 		t.Writes = []identity.Write{identity.PutSession{Session: suite.Session(id, "ada")}, identity.PutGrant{Grant: suite.Grant(id, "ada", id)}}
-		t.Audit = []journey.Audit{{At: suite.Start, Event: "sign-in.ended", Account: "ada", Client: "app", Journey: id}}
+		t.Audit = []journey.Audit{{At: expect.Start, Event: "sign-in.ended", Account: "ada", Client: "app", Journey: id}}
 		return s.Commit(ctx, t)
 	})
 }
@@ -109,7 +110,7 @@ func BenchmarkTransientPut64(b *testing.B) {
 	store, _ := s.Transient()
 	value := bytes.Repeat([]byte("x"), 2000)
 	together(b, func(i int) error {
-		_, err := store.Put(ctx, fmt.Sprint(i), value, 0, suite.Start, suite.Start.Add(time.Hour))
+		_, err := store.Put(ctx, fmt.Sprint(i), value, 0, expect.Start, expect.Start.Add(time.Hour))
 		return err
 	})
 }
@@ -117,10 +118,10 @@ func BenchmarkTransientPut64(b *testing.B) {
 func BenchmarkTransientGet(b *testing.B) {
 	s, ctx := bench(b)
 	store, _ := s.Transient()
-	if _, err := store.Put(ctx, "k", bytes.Repeat([]byte("x"), 2000), 0, suite.Start, suite.Start.Add(time.Hour)); err != nil {
+	if _, err := store.Put(ctx, "k", bytes.Repeat([]byte("x"), 2000), 0, expect.Start, expect.Start.Add(time.Hour)); err != nil {
 		b.Fatal(err)
 	}
-	together(b, func(int) error { _, err := store.Get(ctx, "k", suite.Start); return err })
+	together(b, func(int) error { _, err := store.Get(ctx, "k", expect.Start); return err })
 }
 
 func BenchmarkRedeem64(b *testing.B) {
@@ -134,7 +135,7 @@ func BenchmarkRotate64(b *testing.B) {
 	name := grants(b, s, b.N)
 	together(b, func(i int) error { _, err := s.Redeem(ctx, suite.Redemption(name(i))); return err })
 	together(b, func(i int) error {
-		_, err := s.Rotate(ctx, suite.Rotation(name(i), 1, suite.Start.Add(time.Minute)))
+		_, err := s.Rotate(ctx, suite.Rotation(name(i), 1, expect.Start.Add(time.Minute)))
 		return err
 	})
 }
@@ -142,7 +143,7 @@ func BenchmarkRotate64(b *testing.B) {
 func BenchmarkStatus(b *testing.B) {
 	s, ctx := bench(b)
 	grants(b, s, 1)
-	together(b, func(int) error { _, err := s.Status(ctx, "grant0", "token", suite.Start); return err })
+	together(b, func(int) error { _, err := s.Status(ctx, "grant0", "token", expect.Start); return err })
 }
 
 func BenchmarkAccountBy(b *testing.B) {
@@ -153,7 +154,7 @@ func BenchmarkAccountBy(b *testing.B) {
 func BenchmarkAttempt64(b *testing.B) {
 	s, ctx := bench(b)
 	together(b, func(i int) error {
-		_, err := s.Attempt(ctx, journey.Attempt{Key: fmt.Sprintf("account:%d", i/4), At: suite.Start})
+		_, err := s.Attempt(ctx, journey.Attempt{Key: fmt.Sprintf("account:%d", i/4), At: expect.Start})
 		return err
 	})
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
+	"github.com/stile-id/stile/server/store/suite/expect"
 )
 
 func openPostgres(t testing.TB, now func() time.Time) *sql.Store {
 	t.Helper()
-	s, err := sql.Open(context.Background(), database.Options{URL: servers.Postgres(t), Sealer: suite.Seal{}, Now: now})
+	s, err := sql.Open(context.Background(), database.Options{URL: servers.Postgres(t), Sealer: expect.Seal{}, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

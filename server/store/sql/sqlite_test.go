@@ -10,6 +10,8 @@ import (
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
+	"github.com/stile-id/stile/server/store/suite/expect"
+	transientsuite "github.com/stile-id/stile/server/store/suite/transient"
 )
 
 func openLite(t testing.TB, now func() time.Time) *sql.Store {
@@ -19,7 +21,7 @@ func openLite(t testing.TB, now func() time.Time) *sql.Store {
 
 func openFile(t testing.TB, path string, now func() time.Time) *sql.Store {
 	t.Helper()
-	s, err := sql.Open(context.Background(), database.Options{URL: "sqlite:" + path, Sealer: suite.Seal{}, Now: now})
+	s, err := sql.Open(context.Background(), database.Options{URL: "sqlite:" + path, Sealer: expect.Seal{}, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +40,7 @@ func TestSQLite_Ledger(t *testing.T) { suite.Ledger(t, openLite) }
 func TestSQLite_Directory(t *testing.T) { suite.Directory(t, openLite) }
 
 func TestSQLite_Transient(t *testing.T) {
-	suite.Transient(t, func(t testing.TB) transient.Store {
+	transientsuite.Suite(t, func(t testing.TB) transient.Store {
 		store, ok := openLite(t, time.Now).Transient()
 		if !ok {
 			t.Fatal("SQLite has a transient store")

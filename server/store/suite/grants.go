@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/server/store/suite/expect"
 )
 
 // Grants is what redeeming, rotating, revoking and the key ring promise.
@@ -22,7 +23,7 @@ func Grants(t *testing.T, open Open) {
 // Redemption fits Grant.
 func Redemption(grant string) identity.Redemption {
 	return identity.Redemption{Grant: grant, Client: "app", Redirect: "https://app.example/cb", Challenge: "challenge", Refresh: true,
-		At: Start.Add(time.Second), Idle: Start.Add(14 * 24 * time.Hour)}
+		At: expect.Start.Add(time.Second), Idle: expect.Start.Add(14 * 24 * time.Hour)}
 }
 
 // Rotation fits Grant at a generation.
@@ -31,262 +32,262 @@ func Rotation(grant string, generation int64, at time.Time) identity.Rotation {
 }
 
 func redeem(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	populate(t, s, "ada", "s1", "g1")
 	live, err := s.Redeem(ctx, Redemption("g1"))
-	ok(t, err)
-	equal(t, "generation", live.Grant.Generation, 1)
-	equal(t, "redeemed", live.Grant.Redeemed, Start.Add(time.Second))
-	equal(t, "verdict", string(live.Grant.Verdict), `{"acr":"basic"}`)
-	equal(t, "scopes", len(live.Grant.Scope), 2)
-	equal(t, "account", live.Account.ID, "ada")
-	equal(t, "attribute", string(live.Account.Attributes["name"]), `"Ada \u0000 Lovelace"`)
-	equal(t, "identifiers", len(live.Account.Identifiers), 1)
-	equal(t, "identifier", live.Account.Identifiers[0], Account("ada").Identifiers[0])
-	equal(t, "credentials", len(live.Account.Credentials), 0)
+	expect.OK(t, err)
+	expect.Equal(t, "generation", live.Grant.Generation, 1)
+	expect.Equal(t, "redeemed", live.Grant.Redeemed, expect.Start.Add(time.Second))
+	expect.Equal(t, "verdict", string(live.Grant.Verdict), `{"acr":"basic"}`)
+	expect.Equal(t, "scopes", len(live.Grant.Scope), 2)
+	expect.Equal(t, "account", live.Account.ID, "ada")
+	expect.Equal(t, "attribute", string(live.Account.Attributes["name"]), `"Ada \u0000 Lovelace"`)
+	expect.Equal(t, "identifiers", len(live.Account.Identifiers), 1)
+	expect.Equal(t, "identifier", live.Account.Identifiers[0], Account("ada").Identifiers[0])
+	expect.Equal(t, "credentials", len(live.Account.Credentials), 0)
 
 	// A wrong second try changes nothing; a right one revokes, and says so every time.
 	wrong := Redemption("g1")
 	wrong.Challenge = "guess"
 	_, err = s.Redeem(ctx, wrong)
-	is(t, err, identity.ErrRefused)
+	expect.Is(t, err, identity.ErrRefused)
 	g, err := s.Grant(ctx, "g1")
-	ok(t, err)
-	equal(t, "revoked", g.Revoked.IsZero(), true)
+	expect.OK(t, err)
+	expect.Equal(t, "revoked", g.Revoked.IsZero(), true)
 	for range 2 {
 		_, err = s.Redeem(ctx, Redemption("g1"))
-		is(t, err, identity.ErrRepeated)
+		expect.Is(t, err, identity.ErrRepeated)
 	}
 	g, err = s.Grant(ctx, "g1")
-	ok(t, err)
-	equal(t, "revoked", g.Revoked, Start.Add(time.Second))
-	_, err = s.Rotate(ctx, Rotation("g1", 1, Start.Add(time.Minute)))
-	is(t, err, identity.ErrRefused)
+	expect.OK(t, err)
+	expect.Equal(t, "revoked", g.Revoked, expect.Start.Add(time.Second))
+	_, err = s.Rotate(ctx, Rotation("g1", 1, expect.Start.Add(time.Minute)))
+	expect.Is(t, err, identity.ErrRefused)
 
-	ok(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: Grant("g2", "ada", "s1")}}, nil))
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: Grant("g2", "ada", "s1")}}, nil))
 	plain := Redemption("g2")
 	plain.Refresh = false
 	live, err = s.Redeem(ctx, plain)
-	ok(t, err)
-	equal(t, "generation without refresh", live.Grant.Generation, 0)
-	_, err = s.Rotate(ctx, Rotation("g2", 0, Start.Add(time.Minute)))
-	is(t, err, identity.ErrRefused)
+	expect.OK(t, err)
+	expect.Equal(t, "generation without refresh", live.Grant.Generation, 0)
+	_, err = s.Rotate(ctx, Rotation("g2", 0, expect.Start.Add(time.Minute)))
+	expect.Is(t, err, identity.ErrRefused)
 }
 
 func redeemRefused(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	populate(t, s, "ada", "s1", "g1")
 	for name, change := range map[string]func(*identity.Redemption){
 		"grant":     func(r *identity.Redemption) { r.Grant = "g2" },
 		"client":    func(r *identity.Redemption) { r.Client = "other" },
 		"redirect":  func(r *identity.Redemption) { r.Redirect += "/" },
 		"challenge": func(r *identity.Redemption) { r.Challenge = "" },
-		"expired":   func(r *identity.Redemption) { r.At = Start.Add(90 * 24 * time.Hour) },
+		"expired":   func(r *identity.Redemption) { r.At = expect.Start.Add(90 * 24 * time.Hour) },
 	} {
 		r := Redemption("g1")
 		change(&r)
 		if _, err := s.Redeem(ctx, r); err == nil {
 			t.Errorf("wrong %s was accepted", name)
 		} else {
-			is(t, err, identity.ErrRefused)
+			expect.Is(t, err, identity.ErrRefused)
 		}
 	}
 	_, err := s.Redeem(ctx, Redemption("g1"))
-	ok(t, err)
+	expect.OK(t, err)
 
-	ok(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: Grant("g3", "ada", "s1")}, identity.PutGrant{Grant: Grant("g4", "ada", "s1")}}, nil))
-	ok(t, s.RevokeGrant(ctx, "g3", "test", time.Time{})) // without a time it is revoked all the same
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: Grant("g3", "ada", "s1")}, identity.PutGrant{Grant: Grant("g4", "ada", "s1")}}, nil))
+	expect.OK(t, s.RevokeGrant(ctx, "g3", "test", time.Time{})) // without a time it is revoked all the same
 	_, err = s.Redeem(ctx, Redemption("g3"))
-	is(t, err, identity.ErrRefused)
-	ok(t, s.Apply(ctx, []identity.Write{identity.SetStatus{Account: "ada", Status: identity.Disabled, At: Start}}, nil))
+	expect.Is(t, err, identity.ErrRefused)
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.SetStatus{Account: "ada", Status: identity.Disabled, At: expect.Start}}, nil))
 	_, err = s.Redeem(ctx, Redemption("g4"))
-	is(t, err, identity.ErrRefused)
+	expect.Is(t, err, identity.ErrRefused)
 	err = s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: Grant("g5", "ada", "s1")}}, nil)
-	is(t, err, identity.ErrConflict)
+	expect.Is(t, err, identity.ErrConflict)
 }
 
 func redeemRace(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	populate(t, s, "ada", "s1", "g1")
-	errs := together(many, func(int) error { _, err := s.Redeem(ctx, Redemption("g1")); return err })
-	equal(t, "successes", count(errs, nil), 1)
-	equal(t, "repeated", count(errs, identity.ErrRepeated), many-1)
+	errs := expect.Together(expect.Many, func(int) error { _, err := s.Redeem(ctx, Redemption("g1")); return err })
+	expect.Equal(t, "successes", expect.Count(errs, nil), 1)
+	expect.Equal(t, "repeated", expect.Count(errs, identity.ErrRepeated), expect.Many-1)
 	g, err := s.Grant(ctx, "g1")
-	ok(t, err)
-	equal(t, "revoked", !g.Revoked.IsZero(), true)
-	equal(t, "reason", g.Reason, "code.repeated")
+	expect.OK(t, err)
+	expect.Equal(t, "revoked", !g.Revoked.IsZero(), true)
+	expect.Equal(t, "reason", g.Reason, "code.repeated")
 }
 
 func rotate(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	populate(t, s, "ada", "s1", "g1")
 	_, err := s.Redeem(ctx, Redemption("g1"))
-	ok(t, err)
-	at := Start.Add(time.Minute)
+	expect.OK(t, err)
+	at := expect.Start.Add(time.Minute)
 	live, err := s.Rotate(ctx, Rotation("g1", 1, at))
-	ok(t, err)
-	equal(t, "generation", live.Grant.Generation, 2)
-	equal(t, "rotated", live.Grant.Rotated, at)
+	expect.OK(t, err)
+	expect.Equal(t, "generation", live.Grant.Generation, 2)
+	expect.Equal(t, "rotated", live.Grant.Rotated, at)
 	// The generation before the head gets the head again within the grace, unmoved.
 	live, err = s.Rotate(ctx, Rotation("g1", 1, at.Add(10*time.Second)))
-	ok(t, err)
-	equal(t, "generation", live.Grant.Generation, 2)
-	equal(t, "rotated", live.Grant.Rotated, at)
+	expect.OK(t, err)
+	expect.Equal(t, "generation", live.Grant.Generation, 2)
+	expect.Equal(t, "rotated", live.Grant.Rotated, at)
 	// A generation that never was is refused and harms nothing.
 	_, err = s.Rotate(ctx, Rotation("g1", 3, at))
-	is(t, err, identity.ErrRefused)
+	expect.Is(t, err, identity.ErrRefused)
 	// A constrained client's generation stays.
 	keep := Rotation("g1", 2, at.Add(20*time.Second))
 	keep.Keep = true
 	live, err = s.Rotate(ctx, keep)
-	ok(t, err)
-	equal(t, "generation", live.Grant.Generation, 2)
-	equal(t, "idle", live.Grant.Idle, keep.Idle)
+	expect.OK(t, err)
+	expect.Equal(t, "generation", live.Grant.Generation, 2)
+	expect.Equal(t, "idle", live.Grant.Idle, keep.Idle)
 	// Once the head was used, or the grace has passed, the one before revokes.
 	_, err = s.Rotate(ctx, Rotation("g1", 2, at.Add(30*time.Second)))
-	ok(t, err)
+	expect.OK(t, err)
 	_, err = s.Rotate(ctx, Rotation("g1", 1, at.Add(31*time.Second)))
-	is(t, err, identity.ErrRepeated)
+	expect.Is(t, err, identity.ErrRepeated)
 	_, err = s.Rotate(ctx, Rotation("g1", 3, at.Add(32*time.Second)))
-	is(t, err, identity.ErrRefused)
+	expect.Is(t, err, identity.ErrRefused)
 
-	ok(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: Grant("g2", "ada", "s1")}}, nil))
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: Grant("g2", "ada", "s1")}}, nil))
 	_, err = s.Redeem(ctx, Redemption("g2"))
-	ok(t, err)
+	expect.OK(t, err)
 	_, err = s.Rotate(ctx, Rotation("g2", 1, at))
-	ok(t, err)
+	expect.OK(t, err)
 	_, err = s.Rotate(ctx, Rotation("g2", 1, at.Add(10*time.Second+time.Microsecond)))
-	is(t, err, identity.ErrRepeated)
+	expect.Is(t, err, identity.ErrRepeated)
 }
 
 func rotateRefused(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	populate(t, s, "ada", "s1", "g1")
 	offline := Grant("g2", "ada", "s1")
 	offline.Offline = true
-	ok(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: offline}, identity.PutGrant{Grant: Grant("g3", "ada", "")}}, nil))
-	at := Start.Add(time.Minute)
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: offline}, identity.PutGrant{Grant: Grant("g3", "ada", "")}}, nil))
+	at := expect.Start.Add(time.Minute)
 	_, err := s.Rotate(ctx, Rotation("g1", 1, at)) // its code was not redeemed
-	is(t, err, identity.ErrRefused)
+	expect.Is(t, err, identity.ErrRefused)
 	for _, g := range []string{"g1", "g2", "g3"} {
 		_, err := s.Redeem(ctx, Redemption(g))
-		ok(t, err)
+		expect.OK(t, err)
 	}
 	other := Rotation("g1", 1, at)
 	other.Client = "other"
 	_, err = s.Rotate(ctx, other)
-	is(t, err, identity.ErrRefused)
-	_, err = s.Rotate(ctx, Rotation("g1", 1, Start.Add(15*24*time.Hour))) // idle too long
-	is(t, err, identity.ErrRefused)
+	expect.Is(t, err, identity.ErrRefused)
+	_, err = s.Rotate(ctx, Rotation("g1", 1, expect.Start.Add(15*24*time.Hour))) // idle too long
+	expect.Is(t, err, identity.ErrRefused)
 	_, err = s.Rotate(ctx, Rotation("g3", 1, at)) // neither session nor offline access
-	is(t, err, identity.ErrRefused)
-	_, err = s.Rotate(ctx, Rotation("g1", 1, Start.Add(2*time.Hour))) // its session has gone idle
-	is(t, err, identity.ErrRefused)
-	_, err = s.Rotate(ctx, Rotation("g2", 1, Start.Add(2*time.Hour)))
-	ok(t, err)
-	ok(t, s.Apply(ctx, []identity.Write{identity.EndSessions{Account: "ada", Reason: "logout", At: at}}, nil))
+	expect.Is(t, err, identity.ErrRefused)
+	_, err = s.Rotate(ctx, Rotation("g1", 1, expect.Start.Add(2*time.Hour))) // its session has gone idle
+	expect.Is(t, err, identity.ErrRefused)
+	_, err = s.Rotate(ctx, Rotation("g2", 1, expect.Start.Add(2*time.Hour)))
+	expect.OK(t, err)
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.EndSessions{Account: "ada", Reason: "logout", At: at}}, nil))
 	_, err = s.Rotate(ctx, Rotation("g1", 1, at))
-	is(t, err, identity.ErrRefused)
+	expect.Is(t, err, identity.ErrRefused)
 	_, err = s.Status(ctx, "g1", "", at)
-	is(t, err, identity.ErrRefused)
-	_, err = s.Rotate(ctx, Rotation("g2", 2, Start.Add(3*time.Hour)))
-	ok(t, err)
-	ok(t, s.Apply(ctx, []identity.Write{identity.RevokeGrants{Account: "ada", Reason: "reset", At: at}}, nil))
-	_, err = s.Rotate(ctx, Rotation("g2", 3, Start.Add(3*time.Hour)))
-	is(t, err, identity.ErrRefused)
+	expect.Is(t, err, identity.ErrRefused)
+	_, err = s.Rotate(ctx, Rotation("g2", 2, expect.Start.Add(3*time.Hour)))
+	expect.OK(t, err)
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.RevokeGrants{Account: "ada", Reason: "reset", At: at}}, nil))
+	_, err = s.Rotate(ctx, Rotation("g2", 3, expect.Start.Add(3*time.Hour)))
+	expect.Is(t, err, identity.ErrRefused)
 }
 
 func rotateRace(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	populate(t, s, "ada", "s1", "g1")
 	_, err := s.Redeem(ctx, Redemption("g1"))
-	ok(t, err)
-	at := Start.Add(time.Minute)
-	heads := make([]int64, many)
-	errs := together(many, func(i int) error {
+	expect.OK(t, err)
+	at := expect.Start.Add(time.Minute)
+	heads := make([]int64, expect.Many)
+	errs := expect.Together(expect.Many, func(i int) error {
 		live, err := s.Rotate(ctx, Rotation("g1", 1, at))
 		heads[i] = live.Grant.Generation
 		return err
 	})
-	equal(t, "successes", count(errs, nil), many)
+	expect.Equal(t, "successes", expect.Count(errs, nil), expect.Many)
 	for _, h := range heads {
-		equal(t, "head", h, 2)
+		expect.Equal(t, "head", h, 2)
 	}
 	// Without a grace exactly one moves the head, and the others revoke.
-	ok(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: Grant("g2", "ada", "s1")}}, nil))
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: Grant("g2", "ada", "s1")}}, nil))
 	_, err = s.Redeem(ctx, Redemption("g2"))
-	ok(t, err)
-	errs = together(many, func(int) error {
+	expect.OK(t, err)
+	errs = expect.Together(expect.Many, func(int) error {
 		r := Rotation("g2", 1, at)
 		r.Grace = 0
 		_, err := s.Rotate(ctx, r)
 		return err
 	})
-	equal(t, "successes", count(errs, nil), 1)
-	equal(t, "repeated", count(errs, identity.ErrRepeated), 1)
-	equal(t, "refused", count(errs, identity.ErrRefused), many-2)
+	expect.Equal(t, "successes", expect.Count(errs, nil), 1)
+	expect.Equal(t, "repeated", expect.Count(errs, identity.ErrRepeated), 1)
+	expect.Equal(t, "refused", expect.Count(errs, identity.ErrRefused), expect.Many-2)
 }
 
 func status(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	populate(t, s, "ada", "s1", "g1")
-	live, err := s.Status(ctx, "g1", "t1", Start)
-	ok(t, err)
-	equal(t, "account", live.Account.Identifiers[0].Canonical, "ada@example.org")
-	ok(t, s.RevokeToken(ctx, "t1", Start, Start.Add(time.Minute)))
-	ok(t, s.RevokeToken(ctx, "t1", Start, Start.Add(2*time.Minute)))
-	_, err = s.Status(ctx, "g1", "t1", Start)
-	is(t, err, identity.ErrRefused)
-	_, err = s.Status(ctx, "g1", "t2", Start)
-	ok(t, err)
-	_, err = s.Status(ctx, "g1", "t2", Start.Add(90*24*time.Hour))
-	is(t, err, identity.ErrRefused)
-	_, err = s.Status(ctx, "nobody's", "t2", Start)
-	is(t, err, identity.ErrRefused)
+	live, err := s.Status(ctx, "g1", "t1", expect.Start)
+	expect.OK(t, err)
+	expect.Equal(t, "account", live.Account.Identifiers[0].Canonical, "ada@example.org")
+	expect.OK(t, s.RevokeToken(ctx, "t1", expect.Start, expect.Start.Add(time.Minute)))
+	expect.OK(t, s.RevokeToken(ctx, "t1", expect.Start, expect.Start.Add(2*time.Minute)))
+	_, err = s.Status(ctx, "g1", "t1", expect.Start)
+	expect.Is(t, err, identity.ErrRefused)
+	_, err = s.Status(ctx, "g1", "t2", expect.Start)
+	expect.OK(t, err)
+	_, err = s.Status(ctx, "g1", "t2", expect.Start.Add(90*24*time.Hour))
+	expect.Is(t, err, identity.ErrRefused)
+	_, err = s.Status(ctx, "nobody's", "t2", expect.Start)
+	expect.Is(t, err, identity.ErrRefused)
 	yes, err := s.TokenRevoked(ctx, "t1")
-	ok(t, err)
-	equal(t, "token revoked", yes, true)
+	expect.OK(t, err)
+	expect.Equal(t, "token revoked", yes, true)
 	yes, err = s.TokenRevoked(ctx, "t2")
-	ok(t, err)
-	equal(t, "token revoked", yes, false)
-	ok(t, s.Apply(ctx, []identity.Write{identity.SetStatus{Account: "ada", Status: identity.Disabled, At: Start}}, nil))
-	_, err = s.Status(ctx, "g1", "t2", Start)
-	is(t, err, identity.ErrRefused)
+	expect.OK(t, err)
+	expect.Equal(t, "token revoked", yes, false)
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.SetStatus{Account: "ada", Status: identity.Disabled, At: expect.Start}}, nil))
+	_, err = s.Status(ctx, "g1", "t2", expect.Start)
+	expect.Is(t, err, identity.ErrRefused)
 	// Enabling again gives nothing back.
-	ok(t, s.Apply(ctx, []identity.Write{identity.SetStatus{Account: "ada", Status: identity.Active, At: Start}}, nil))
-	_, err = s.Status(ctx, "g1", "t2", Start)
-	is(t, err, identity.ErrRefused)
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.SetStatus{Account: "ada", Status: identity.Active, At: expect.Start}}, nil))
+	_, err = s.Status(ctx, "g1", "t2", expect.Start)
+	expect.Is(t, err, identity.ErrRefused)
 	_, err = s.Grant(ctx, "none")
-	is(t, err, identity.ErrNotFound)
+	expect.Is(t, err, identity.ErrNotFound)
 }
 
 func keys(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	revision, err := s.KeysRevision(ctx)
-	ok(t, err)
-	key := identity.SigningKey{ID: "k1", Algorithm: "ES256", State: "current", Public: []byte(`{"kty":"EC"}`), Private: []byte{0, 1, 255}, Created: Start, Changed: Start}
-	errs := together(many, func(i int) error {
+	expect.OK(t, err)
+	key := identity.SigningKey{ID: "k1", Algorithm: "ES256", State: "current", Public: []byte(`{"kty":"EC"}`), Private: []byte{0, 1, 255}, Created: expect.Start, Changed: expect.Start}
+	errs := expect.Together(expect.Many, func(i int) error {
 		k := key
 		k.Private = []byte{byte(i)}
 		return s.ChangeKeys(ctx, revision, []identity.SigningKey{k}, nil)
 	})
-	equal(t, "successes", count(errs, nil), 1)
-	equal(t, "conflicts", count(errs, identity.ErrConflict), many-1)
+	expect.Equal(t, "successes", expect.Count(errs, nil), 1)
+	expect.Equal(t, "conflicts", expect.Count(errs, identity.ErrConflict), expect.Many-1)
 	second := key
-	second.ID, second.Created = "k2", Start.Add(time.Second)
+	second.ID, second.Created = "k2", expect.Start.Add(time.Second)
 	key.State = "retiring"
-	ok(t, s.ChangeKeys(ctx, revision+1, []identity.SigningKey{key, second}, nil))
+	expect.OK(t, s.ChangeKeys(ctx, revision+1, []identity.SigningKey{key, second}, nil))
 	list, err := s.SigningKeys(ctx)
-	ok(t, err)
-	equal(t, "keys", len(list), 2)
-	equal(t, "state", list[0].State, "retiring")
-	equal(t, "private", string(list[0].Private), "\x00\x01\xff")
-	equal(t, "changed", list[1].Changed, Start)
-	ok(t, s.ChangeKeys(ctx, revision+2, nil, []string{"k1"}))
+	expect.OK(t, err)
+	expect.Equal(t, "keys", len(list), 2)
+	expect.Equal(t, "state", list[0].State, "retiring")
+	expect.Equal(t, "private", string(list[0].Private), "\x00\x01\xff")
+	expect.Equal(t, "changed", list[1].Changed, expect.Start)
+	expect.OK(t, s.ChangeKeys(ctx, revision+2, nil, []string{"k1"}))
 	list, err = s.SigningKeys(ctx)
-	ok(t, err)
-	equal(t, "keys", len(list), 1)
+	expect.OK(t, err)
+	expect.Equal(t, "keys", len(list), 1)
 	n, err := s.KeysRevision(ctx)
-	ok(t, err)
-	equal(t, "revision", n, revision+3)
+	expect.OK(t, err)
+	expect.Equal(t, "revision", n, revision+3)
 }

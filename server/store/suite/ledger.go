@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/store/sql/ledger"
+	"github.com/stile-id/stile/server/store/suite/expect"
 )
 
 // Ledger is what attempts and turns promise.
@@ -27,55 +28,55 @@ func Ledger(t *testing.T, open Open) {
 }
 
 func attempts(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
-	at := Start
+	s, ctx := open(t, fixed), expect.Within(t)
+	at := expect.Start
 	try := func() journey.Attempted {
 		t.Helper()
 		a, err := s.Attempt(ctx, journey.Attempt{Key: "account:ada", At: at})
-		ok(t, err)
+		expect.OK(t, err)
 		return a
 	}
 	for n := 1; n <= 4; n++ {
-		equal(t, "free attempt", try(), journey.Attempted{Allowed: true, Failures: n})
+		expect.Equal(t, "free attempt", try(), journey.Attempted{Allowed: true, Failures: n})
 	}
 	block := []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute, 15 * time.Minute}
 	for i, d := range block {
 		until := at.Add(d)
-		equal(t, "attempt that blocks", try(), journey.Attempted{Allowed: true, Failures: 5 + i, Until: until})
+		expect.Equal(t, "attempt that blocks", try(), journey.Attempted{Allowed: true, Failures: 5 + i, Until: until})
 		at = until.Add(-time.Microsecond)
-		equal(t, "attempt while blocked", try(), journey.Attempted{Failures: 5 + i, Until: until})
+		expect.Equal(t, "attempt while blocked", try(), journey.Attempted{Failures: 5 + i, Until: until})
 		at = until
 	}
 	for n := 5 + len(block); n < 100; n++ {
 		a := try()
-		equal(t, "failures", a.Failures, n)
+		expect.Equal(t, "failures", a.Failures, n)
 		at = a.Until
 	}
-	equal(t, "hundredth", try(), journey.Attempted{Allowed: true, Failures: 100, Until: ledger.Cleared()})
+	expect.Equal(t, "hundredth", try(), journey.Attempted{Allowed: true, Failures: 100, Until: ledger.Cleared()})
 	at = at.AddDate(1000, 0, 0)
-	equal(t, "blocked for good", try(), journey.Attempted{Failures: 100, Until: ledger.Cleared()})
+	expect.Equal(t, "blocked for good", try(), journey.Attempted{Failures: 100, Until: ledger.Cleared()})
 	a, err := s.AttemptsOf(ctx, "account:ada")
-	ok(t, err)
-	equal(t, "counted", a, journey.Attempted{Failures: 100, Until: ledger.Cleared()})
-	ok(t, s.ForgetAttempts(ctx, "account:ada"))
-	equal(t, "after clearing", try(), journey.Attempted{Allowed: true, Failures: 1})
-	ok(t, s.Apply(ctx, []identity.Write{identity.ClearAttempts{Key: "account:ada"}}, nil))
+	expect.OK(t, err)
+	expect.Equal(t, "counted", a, journey.Attempted{Failures: 100, Until: ledger.Cleared()})
+	expect.OK(t, s.ForgetAttempts(ctx, "account:ada"))
+	expect.Equal(t, "after clearing", try(), journey.Attempted{Allowed: true, Failures: 1})
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.ClearAttempts{Key: "account:ada"}}, nil))
 	a, err = s.AttemptsOf(ctx, "account:ada")
-	ok(t, err)
-	equal(t, "counted", a, journey.Attempted{Allowed: true})
+	expect.OK(t, err)
+	expect.Equal(t, "counted", a, journey.Attempted{Allowed: true})
 	_, err = s.Attempt(ctx, journey.Attempt{At: at})
-	equal(t, "an attempt without a key is refused", err != nil, true)
+	expect.Equal(t, "an attempt without a key is refused", err != nil, true)
 }
 
 func attemptRace(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
-	allowed := make([]bool, many)
-	for _, err := range together(many, func(i int) error {
-		a, err := s.Attempt(ctx, journey.Attempt{Key: "account:ada", At: Start})
+	s, ctx := open(t, fixed), expect.Within(t)
+	allowed := make([]bool, expect.Many)
+	for _, err := range expect.Together(expect.Many, func(i int) error {
+		a, err := s.Attempt(ctx, journey.Attempt{Key: "account:ada", At: expect.Start})
 		allowed[i] = a.Allowed
 		return err
 	}) {
-		ok(t, err)
+		expect.OK(t, err)
 	}
 	n := 0
 	for _, yes := range allowed {
@@ -83,26 +84,26 @@ func attemptRace(t *testing.T, open Open) {
 			n++
 		}
 	}
-	equal(t, "allowed", n, 5)
+	expect.Equal(t, "allowed", n, 5)
 }
 
 func attemptExpiry(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
-	a := journey.Attempt{Key: "unknown:x", At: Start, Expires: Start.Add(time.Hour)}
+	s, ctx := open(t, fixed), expect.Within(t)
+	a := journey.Attempt{Key: "unknown:x", At: expect.Start, Expires: expect.Start.Add(time.Hour)}
 	for range 7 {
 		_, err := s.Attempt(ctx, a)
-		ok(t, err)
+		expect.OK(t, err)
 	}
-	a.At, a.Expires = Start.Add(time.Hour), Start.Add(2*time.Hour)
+	a.At, a.Expires = expect.Start.Add(time.Hour), expect.Start.Add(2*time.Hour)
 	got, err := s.Attempt(ctx, a)
-	ok(t, err)
-	equal(t, "after expiry", got, journey.Attempted{Allowed: true, Failures: 1})
+	expect.OK(t, err)
+	expect.Equal(t, "after expiry", got, journey.Attempted{Allowed: true, Failures: 1})
 }
 
 func decidedOnce(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	first := Turn("j1", 3, identity.CreateAccount{Account: Account("ada")})
-	ok(t, s.Commit(ctx, first))
+	expect.OK(t, s.Commit(ctx, first))
 	second := Turn("j1", 3, identity.CreateAccount{Account: Account("bob")})
 	second.Digest, second.Result = []byte("other"), []byte("other")
 	err := s.Commit(ctx, second)
@@ -110,73 +111,73 @@ func decidedOnce(t *testing.T, open Open) {
 	if !errors.As(err, &decided) {
 		t.Fatalf("got %v, want a DecidedError", err)
 	}
-	equal(t, "digest", string(decided.Digest), "digest 3")
-	equal(t, "result", string(decided.Result), `{"i":"j1"}`)
+	expect.Equal(t, "digest", string(decided.Digest), "digest 3")
+	expect.Equal(t, "result", string(decided.Result), `{"i":"j1"}`)
 	_, err = s.Account(ctx, "bob")
-	is(t, err, identity.ErrNotFound)
-	ok(t, s.Commit(ctx, Turn("j1", 4)))
-	ok(t, s.Commit(ctx, Turn("j2", 3)))
+	expect.Is(t, err, identity.ErrNotFound)
+	expect.OK(t, s.Commit(ctx, Turn("j1", 4)))
+	expect.OK(t, s.Commit(ctx, Turn("j2", 3)))
 }
 
 func turnRace(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	populate(t, s, "ada", "s1", "g1")
-	errs := together(many, func(i int) error {
-		turn := Turn("j1", 1, identity.SetAttributes{Account: "ada", At: Start,
+	errs := expect.Together(expect.Many, func(i int) error {
+		turn := Turn("j1", 1, identity.SetAttributes{Account: "ada", At: expect.Start,
 			Attributes: map[string]json.RawMessage{"winner " + string(rune('A'+i)): json.RawMessage(`true`)}})
-		turn.Audit = []journey.Audit{{At: Start, Event: "test", Account: "ada"}}
+		turn.Audit = []journey.Audit{{At: expect.Start, Event: "test", Account: "ada"}}
 		err := s.Commit(ctx, turn)
 		if d := (*journey.DecidedError)(nil); errors.As(err, &d) {
 			return context.Canceled // stands for "decided"
 		}
 		return err
 	})
-	equal(t, "successes", count(errs, nil), 1)
-	equal(t, "decided", count(errs, context.Canceled), many-1)
+	expect.Equal(t, "successes", expect.Count(errs, nil), 1)
+	expect.Equal(t, "decided", expect.Count(errs, context.Canceled), expect.Many-1)
 	a, err := s.Account(ctx, "ada")
-	ok(t, err)
-	equal(t, "attributes", len(a.Attributes), 2)
-	equal(t, "version", a.Version, 2)
+	expect.OK(t, err)
+	expect.Equal(t, "attributes", len(a.Attributes), 2)
+	expect.Equal(t, "version", a.Version, 2)
 }
 
 // whole: a turn whose last write cannot be made leaves nothing behind, its own row included, so it can run again.
 func whole(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
-	ok(t, s.Apply(ctx, []identity.Write{identity.CreateAccount{Account: Account("ada")}}, nil))
+	s, ctx := open(t, fixed), expect.Within(t)
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.CreateAccount{Account: Account("ada")}}, nil))
 	thief := Account("bob")
 	thief.Identifiers[0].Canonical = "ada@example.org"
-	turn := Turn("j1", 1, identity.Consume{Space: "link", ID: "x", Expires: Start}, identity.CreateAccount{Account: thief})
-	turn.Outbox = []journey.Message{{ID: "m1", Kind: "mail", Body: json.RawMessage(`{}`), Created: Start}}
-	turn.Audit = []journey.Audit{{At: Start, Event: "test"}}
-	is(t, s.Commit(ctx, turn), identity.ErrConflict)
+	turn := Turn("j1", 1, identity.Consume{Space: "link", ID: "x", Expires: expect.Start}, identity.CreateAccount{Account: thief})
+	turn.Outbox = []journey.Message{{ID: "m1", Kind: "mail", Body: json.RawMessage(`{}`), Created: expect.Start}}
+	turn.Audit = []journey.Audit{{At: expect.Start, Event: "test"}}
+	expect.Is(t, s.Commit(ctx, turn), identity.ErrConflict)
 	_, err := s.Account(ctx, "bob")
-	is(t, err, identity.ErrNotFound)
+	expect.Is(t, err, identity.ErrNotFound)
 	depth, err := s.OutboxDepth(ctx)
-	ok(t, err)
-	equal(t, "messages", depth, 0)
+	expect.OK(t, err)
+	expect.Equal(t, "messages", depth, 0)
 	turn.Writes[1] = identity.CreateAccount{Account: Account("bob")}
-	ok(t, s.Commit(ctx, turn))
+	expect.OK(t, s.Commit(ctx, turn))
 	depth, err = s.OutboxDepth(ctx)
-	ok(t, err)
-	equal(t, "messages", depth, 1)
+	expect.OK(t, err)
+	expect.Equal(t, "messages", depth, 1)
 }
 
 func singleUse(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
-	use := []identity.Write{identity.Consume{Space: "code", ID: "x", Expires: Start.Add(time.Hour)}}
-	errs := together(many, func(int) error { return s.Apply(ctx, use, nil) })
-	equal(t, "successes", count(errs, nil), 1)
-	equal(t, "conflicts", count(errs, identity.ErrConflict), many-1)
-	ok(t, s.Apply(ctx, []identity.Write{identity.Consume{Space: "other", ID: "x", Expires: Start}}, nil))
-	counts, err := s.Purge(ctx, Start.Add(time.Minute), 0)
-	ok(t, err)
-	equal(t, "purged", counts["consumed"], 1)
-	is(t, s.Apply(ctx, use, nil), identity.ErrConflict)
+	s, ctx := open(t, fixed), expect.Within(t)
+	use := []identity.Write{identity.Consume{Space: "code", ID: "x", Expires: expect.Start.Add(time.Hour)}}
+	errs := expect.Together(expect.Many, func(int) error { return s.Apply(ctx, use, nil) })
+	expect.Equal(t, "successes", expect.Count(errs, nil), 1)
+	expect.Equal(t, "conflicts", expect.Count(errs, identity.ErrConflict), expect.Many-1)
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.Consume{Space: "other", ID: "x", Expires: expect.Start}}, nil))
+	counts, err := s.Purge(ctx, expect.Start.Add(time.Minute), 0)
+	expect.OK(t, err)
+	expect.Equal(t, "purged", counts["consumed"], 1)
+	expect.Is(t, s.Apply(ctx, use, nil), identity.ErrConflict)
 }
 
 func bounds(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
-	ok(t, s.Apply(ctx, []identity.Write{identity.CreateAccount{Account: Account("ada")}}, nil))
+	s, ctx := open(t, fixed), expect.Within(t)
+	expect.OK(t, s.Apply(ctx, []identity.Write{identity.CreateAccount{Account: Account("ada")}}, nil))
 	long := strings.Repeat("x", 1<<20)
 	big := json.RawMessage(`"` + long + `"`)
 	for name, change := range map[string]func(*journey.Turn){
@@ -223,7 +224,7 @@ func bounds(t *testing.T, open Open) {
 	// What people's browsers send is cut and cleaned instead.
 	x := Session("s1", "ada")
 	x.Agent = "bad \x00\xff" + long
-	ok(t, s.Commit(ctx, Turn("j1", 1, identity.PutSession{Session: x})))
+	expect.OK(t, s.Commit(ctx, Turn("j1", 1, identity.PutSession{Session: x})))
 }
 
 func identifier(canonical string) []identity.Write {
@@ -238,20 +239,20 @@ func grantScope(scope string) []identity.Write {
 
 // cancelled: what was abandoned before it began is not done, and later work goes on.
 func cancelled(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	over, cancel := context.WithCancel(ctx)
 	cancel()
-	is(t, s.Commit(over, Turn("j1", 1)), context.Canceled)
-	_, err := s.Attempt(over, journey.Attempt{Key: "k", At: Start})
-	is(t, err, context.Canceled)
+	expect.Is(t, s.Commit(over, Turn("j1", 1)), context.Canceled)
+	_, err := s.Attempt(over, journey.Attempt{Key: "k", At: expect.Start})
+	expect.Is(t, err, context.Canceled)
 	_, err = s.Account(over, "ada")
-	is(t, err, context.Canceled)
-	_, err = s.Status(over, "g", "", Start)
-	is(t, err, context.Canceled)
+	expect.Is(t, err, context.Canceled)
+	_, err = s.Status(over, "g", "", expect.Start)
+	expect.Is(t, err, context.Canceled)
 
 	// Cancelled at any moment, a turn is done with all of its writes or not at all, and whoever was told of success has it.
-	told := make([]bool, many)
-	together(many, func(i int) error {
+	told := make([]bool, expect.Many)
+	expect.Together(expect.Many, func(i int) error {
 		ctx, cancel := context.WithCancel(ctx)
 		if i%2 == 0 {
 			go cancel()
@@ -272,7 +273,7 @@ func cancelled(t *testing.T, open Open) {
 			t.Errorf("%s: half done: %v", id, again)
 		}
 		a, err := s.Account(ctx, id)
-		ok(t, err)
-		equal(t, "credentials", len(a.Credentials), 1)
+		expect.OK(t, err)
+		expect.Equal(t, "credentials", len(a.Credentials), 1)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/trail"
+	"github.com/stile-id/stile/server/store/suite/expect"
 )
 
 // Outbox is what messages promise.
@@ -32,59 +33,59 @@ func send(t *testing.T, s *sql.Store, n int, expires time.Time) {
 	turn := Turn("outbox", n)
 	for i := range n {
 		turn.Outbox = append(turn.Outbox, journey.Message{ID: fmt.Sprintf("m%03d", i), Kind: "mail", Body: json.RawMessage(`{"code":"123456"}`),
-			Created: Start.Add(time.Duration(i) * time.Second), Expires: expires})
+			Created: expect.Start.Add(time.Duration(i) * time.Second), Expires: expires})
 	}
-	ok(t, s.Commit(within(t), turn))
+	expect.OK(t, s.Commit(expect.Within(t), turn))
 }
 
 func messages(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
-	now := Start.Add(time.Hour)
+	s, ctx := open(t, fixed), expect.Within(t)
+	now := expect.Start.Add(time.Hour)
 	list, err := s.Claim(ctx, now, time.Minute, 10)
-	ok(t, err)
-	equal(t, "messages of an empty outbox", len(list), 0)
+	expect.OK(t, err)
+	expect.Equal(t, "messages of an empty outbox", len(list), 0)
 	send(t, s, 3, time.Time{})
 	list, err = s.Claim(ctx, now, time.Minute, 2)
-	ok(t, err)
-	equal(t, "claimed", len(list), 2)
-	equal(t, "oldest first", list[0].ID, "m000")
-	equal(t, "body", string(list[0].Body), `{"code":"123456"}`)
-	equal(t, "kind", list[0].Kind, "mail")
-	equal(t, "attempts", list[0].Attempts, 1)
-	equal(t, "created", list[0].Created, Start)
+	expect.OK(t, err)
+	expect.Equal(t, "claimed", len(list), 2)
+	expect.Equal(t, "oldest first", list[0].ID, "m000")
+	expect.Equal(t, "body", string(list[0].Body), `{"code":"123456"}`)
+	expect.Equal(t, "kind", list[0].Kind, "mail")
+	expect.Equal(t, "attempts", list[0].Attempts, 1)
+	expect.Equal(t, "created", list[0].Created, expect.Start)
 	list, err = s.Claim(ctx, now, time.Minute, 10)
-	ok(t, err)
-	equal(t, "claimed beside the leases", len(list), 1)
-	ok(t, s.Delivered(ctx, "m000"))
-	ok(t, s.Delivered(ctx, "m000"))
-	ok(t, s.Retry(ctx, "m000", now, "late")) // it is over
-	ok(t, s.Retry(ctx, "m001", now.Add(time.Hour), "refused for now"))
-	ok(t, s.GiveUp(ctx, "m002", "no such mailbox"))
+	expect.OK(t, err)
+	expect.Equal(t, "claimed beside the leases", len(list), 1)
+	expect.OK(t, s.Delivered(ctx, "m000"))
+	expect.OK(t, s.Delivered(ctx, "m000"))
+	expect.OK(t, s.Retry(ctx, "m000", now, "late")) // it is over
+	expect.OK(t, s.Retry(ctx, "m001", now.Add(time.Hour), "refused for now"))
+	expect.OK(t, s.GiveUp(ctx, "m002", "no such mailbox"))
 	depth, err := s.OutboxDepth(ctx)
-	ok(t, err)
-	equal(t, "depth", depth, 1)
+	expect.OK(t, err)
+	expect.Equal(t, "depth", depth, 1)
 	list, err = s.Claim(ctx, now.Add(time.Hour-time.Microsecond), time.Minute, 10)
-	ok(t, err)
-	equal(t, "claimed before the retry is due", len(list), 0)
+	expect.OK(t, err)
+	expect.Equal(t, "claimed before the retry is due", len(list), 0)
 	list, err = s.Claim(ctx, now.Add(time.Hour), time.Minute, 10)
-	ok(t, err)
-	equal(t, "claimed", len(list), 1)
-	equal(t, "attempts", list[0].Attempts, 2)
+	expect.OK(t, err)
+	expect.Equal(t, "claimed", len(list), 1)
+	expect.Equal(t, "attempts", list[0].Attempts, 2)
 	// A sender that is not heard of loses its claim with the lease.
 	list, err = s.Claim(ctx, now.Add(time.Hour+time.Minute), time.Minute, 10)
-	ok(t, err)
-	equal(t, "claimed after the lease", len(list), 1)
-	equal(t, "attempts", list[0].Attempts, 3)
+	expect.OK(t, err)
+	expect.Equal(t, "claimed after the lease", len(list), 1)
+	expect.Equal(t, "attempts", list[0].Attempts, 3)
 }
 
 func claimRace(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	send(t, s, 200, time.Time{})
 	var mu sync.Mutex
 	seen := map[string]int{}
-	for _, err := range together(many, func(int) error {
+	for _, err := range expect.Together(expect.Many, func(int) error {
 		for {
-			list, err := s.Claim(ctx, Start.Add(time.Hour), time.Hour, 7)
+			list, err := s.Claim(ctx, expect.Start.Add(time.Hour), time.Hour, 7)
 			if err != nil || len(list) == 0 {
 				return err
 			}
@@ -95,9 +96,9 @@ func claimRace(t *testing.T, open Open) {
 			mu.Unlock()
 		}
 	}) {
-		ok(t, err)
+		expect.OK(t, err)
 	}
-	equal(t, "messages", len(seen), 200)
+	expect.Equal(t, "messages", len(seen), 200)
 	for id, n := range seen {
 		if n != 1 {
 			t.Errorf("%s was claimed %d times", id, n)
@@ -106,20 +107,20 @@ func claimRace(t *testing.T, open Open) {
 }
 
 func messagesExpire(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
-	send(t, s, 3, Start.Add(time.Minute))
-	list, err := s.Claim(ctx, Start.Add(time.Minute), time.Minute, 10)
-	ok(t, err)
-	equal(t, "claimed", len(list), 0)
+	s, ctx := open(t, fixed), expect.Within(t)
+	send(t, s, 3, expect.Start.Add(time.Minute))
+	list, err := s.Claim(ctx, expect.Start.Add(time.Minute), time.Minute, 10)
+	expect.OK(t, err)
+	expect.Equal(t, "claimed", len(list), 0)
 	depth, err := s.OutboxDepth(ctx)
-	ok(t, err)
-	equal(t, "depth", depth, 0)
+	expect.OK(t, err)
+	expect.Equal(t, "depth", depth, 0)
 }
 
 func audit(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	for i := range 6 {
-		ok(t, s.WriteAudit(ctx, journey.Audit{At: Start.Add(time.Duration(i) * time.Second), Event: []string{"sign-in.ended", "password.changed"}[i%2],
+		expect.OK(t, s.WriteAudit(ctx, journey.Audit{At: expect.Start.Add(time.Duration(i) * time.Second), Event: []string{"sign-in.ended", "password.changed"}[i%2],
 			Account: []string{"ada", "bob", "eve"}[i%3], Client: "app", Journey: "j", Address: "192.0.2.1", Detail: json.RawMessage(`{"n":1}`)}))
 	}
 	for name, c := range map[string]struct {
@@ -130,70 +131,70 @@ func audit(t *testing.T, open Open) {
 		"account":     {trail.Filter{Account: "ada"}, 2},
 		"event":       {trail.Filter{Event: "password.changed"}, 3},
 		"both":        {trail.Filter{Account: "ada", Event: "password.changed"}, 1},
-		"since":       {trail.Filter{Since: Start.Add(4 * time.Second)}, 2},
-		"until":       {trail.Filter{Until: Start.Add(4 * time.Second)}, 4},
+		"since":       {trail.Filter{Since: expect.Start.Add(4 * time.Second)}, 2},
+		"until":       {trail.Filter{Until: expect.Start.Add(4 * time.Second)}, 4},
 		"limit":       {trail.Filter{Limit: 5}, 5},
 		"nobody":      {trail.Filter{Account: "x' OR '1'='1"}, 0},
-		"whole range": {trail.Filter{Account: "bob", Since: Start, Until: Start.Add(time.Minute), Limit: 9}, 2},
+		"whole range": {trail.Filter{Account: "bob", Since: expect.Start, Until: expect.Start.Add(time.Minute), Limit: 9}, 2},
 	} {
 		list, err := s.AuditTrail(ctx, c.filter)
-		ok(t, err)
-		equal(t, name, len(list), c.want)
+		expect.OK(t, err)
+		expect.Equal(t, name, len(list), c.want)
 	}
 	list, err := s.AuditTrail(ctx, trail.Filter{})
-	ok(t, err)
-	equal(t, "newest first", list[0].At, Start.Add(5*time.Second))
-	equal(t, "detail", string(list[0].Detail), `{"n":1}`)
+	expect.OK(t, err)
+	expect.Equal(t, "newest first", list[0].At, expect.Start.Add(5*time.Second))
+	expect.Equal(t, "detail", string(list[0].Detail), `{"n":1}`)
 }
 
 func versions(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	_, err := s.FlowVersion(ctx, "signin", "h1")
-	is(t, err, identity.ErrNotFound)
-	ok(t, s.PutFlowVersion(ctx, "signin", "h1", []byte("start: a"), Start))
-	ok(t, s.PutFlowVersion(ctx, "signin", "h1", []byte("start: a"), Start.Add(time.Hour)))
+	expect.Is(t, err, identity.ErrNotFound)
+	expect.OK(t, s.PutFlowVersion(ctx, "signin", "h1", []byte("start: a"), expect.Start))
+	expect.OK(t, s.PutFlowVersion(ctx, "signin", "h1", []byte("start: a"), expect.Start.Add(time.Hour)))
 	source, err := s.FlowVersion(ctx, "signin", "h1")
-	ok(t, err)
-	equal(t, "source", string(source), "start: a")
+	expect.OK(t, err)
+	expect.Equal(t, "source", string(source), "start: a")
 }
 
 func purge(t *testing.T, open Open) {
-	s, ctx := open(t, fixed), within(t)
+	s, ctx := open(t, fixed), expect.Within(t)
 	populate(t, s, "ada", "s1", "g1")
 	for i := range 1200 {
 		turn := Turn(fmt.Sprintf("j%d", i), 1)
-		turn.Audit = []journey.Audit{{At: Start.Add(time.Duration(i) * time.Millisecond), Event: "test"}}
-		ok(t, s.Commit(ctx, turn))
+		turn.Audit = []journey.Audit{{At: expect.Start.Add(time.Duration(i) * time.Millisecond), Event: "test"}}
+		expect.OK(t, s.Commit(ctx, turn))
 	}
 	for _, expires := range []time.Duration{0, time.Hour} {
-		a := journey.Attempt{Key: "known" + expires.String(), At: Start}
+		a := journey.Attempt{Key: "known" + expires.String(), At: expect.Start}
 		if expires > 0 {
-			a.Expires = Start.Add(expires)
+			a.Expires = expect.Start.Add(expires)
 		}
 		_, err := s.Attempt(ctx, a)
-		ok(t, err)
+		expect.OK(t, err)
 	}
-	ok(t, s.RevokeToken(ctx, "t1", Start, Start.Add(time.Hour)))
+	expect.OK(t, s.RevokeToken(ctx, "t1", expect.Start, expect.Start.Add(time.Hour)))
 	send(t, s, 2, time.Time{})
-	ok(t, s.Delivered(ctx, "m000"))
-	counts, err := s.Purge(ctx, Start, time.Hour)
-	ok(t, err)
+	expect.OK(t, s.Delivered(ctx, "m000"))
+	counts, err := s.Purge(ctx, expect.Start, time.Hour)
+	expect.OK(t, err)
 	for table, n := range counts {
-		equal(t, table+" purged too early", n, 0)
+		expect.Equal(t, table+" purged too early", n, 0)
 	}
-	counts, err = s.Purge(ctx, Start.Add(30*24*time.Hour), 30*24*time.Hour-600*time.Millisecond)
-	ok(t, err)
+	counts, err = s.Purge(ctx, expect.Start.Add(30*24*time.Hour), 30*24*time.Hour-600*time.Millisecond)
+	expect.OK(t, err)
 	for table, n := range map[string]int64{"turns": 1201, "attempts": 1, "revoked_tokens": 1, "sessions": 1, "grants": 0, "outbox": 1, "audit": 601} {
-		equal(t, table, counts[table], n)
+		expect.Equal(t, table, counts[table], n)
 	}
-	counts, err = s.Purge(ctx, Start.Add(90*24*time.Hour), 0)
-	ok(t, err)
-	equal(t, "grants", counts["grants"], 1)
-	equal(t, "audit", counts["audit"], 0)
+	counts, err = s.Purge(ctx, expect.Start.Add(90*24*time.Hour), 0)
+	expect.OK(t, err)
+	expect.Equal(t, "grants", counts["grants"], 1)
+	expect.Equal(t, "audit", counts["audit"], 0)
 	a, err := s.AttemptsOf(ctx, "known0s") // an account's attempts are never forgotten
-	ok(t, err)
-	equal(t, "failures", a.Failures, 1)
+	expect.OK(t, err)
+	expect.Equal(t, "failures", a.Failures, 1)
 	g, err := s.OutboxDepth(ctx)
-	ok(t, err)
-	equal(t, "depth", g, 1)
+	expect.OK(t, err)
+	expect.Equal(t, "depth", g, 1)
 }

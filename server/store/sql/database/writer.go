@@ -87,8 +87,8 @@ func (l *lite) gather(group []*unit, first *unit) []*unit {
 	}
 }
 
-// commit runs a group as one transaction and answers every unit. If something ends the transaction under way, each unit is
-// run again by itself, so that only the one at fault suffers.
+// commit runs a group as one transaction and answers every unit. If a unit ends the transaction under way, each is run again by
+// itself, so that only the one at fault suffers.
 func (l *lite) commit(group []*unit) {
 	if len(group) == 0 {
 		return
@@ -104,10 +104,12 @@ func (l *lite) commit(group []*unit) {
 	}
 }
 
-// together is false when the group's transaction was undone and nothing of it happened.
+// together is false when a unit ended the group's transaction, of which nothing happened then. What keeps the transaction
+// from beginning (another process writes for too long) or from being committed (the disk is full) is every unit's error: trying
+// each by itself would only keep all the others waiting as many times over.
 func (l *lite) together(group []*unit) bool {
-	if l.control("BEGIN IMMEDIATE") != nil {
-		return false
+	if err := l.control("BEGIN IMMEDIATE"); err != nil {
+		return fail(group, err)
 	}
 	for _, u := range group {
 		if !u.lone && l.control("SAVEPOINT unit") != nil {
@@ -128,8 +130,17 @@ func (l *lite) together(group []*unit) bool {
 			return l.undo()
 		}
 	}
-	if l.control("COMMIT") != nil {
-		return l.undo()
+	if err := l.control("COMMIT"); err != nil {
+		l.undo()
+		return fail(group, err)
+	}
+	return true
+}
+
+// fail gives every unit the same error.
+func fail(group []*unit, err error) bool {
+	for _, u := range group {
+		u.err = err
 	}
 	return true
 }
