@@ -14,6 +14,7 @@ import (
 
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/scripts/reading"
 	"github.com/stile-id/stile/scripts/worker"
 )
 
@@ -93,9 +94,9 @@ func (s *Set) hookFile(src check.HookSource, ps *diag.Problems) {
 		return
 	}
 	s.Hooks = program(b.code, way)
-	t := newText(tree, b.code, way.find, &found)
-	t.check(false)
-	t.exported(b.exports, s.functions)
+	t := reading.New(tree, b.code, way.find, &found)
+	t.Check(false)
+	t.Exported(b.exports, s.functions)
 	if found.Failed() {
 		return
 	}
@@ -143,9 +144,4 @@ func parse(code []byte, find func(line, col int) diag.Pos, file string, ps *diag
 	}
 	ps.Add("STILE-H05", at, hint, "the script engine does not know this: %s", e.Message)
 	return nil, false
-}
-
-// propertyClass finds \p{…} and \P{…} that is not itself an escaped backslash.
-func propertyClass(pattern string) bool {
-	return regexp.MustCompile(`(^|[^\\])(\\\\)*\\[pP]\{`).MatchString(pattern)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/scripts/reading"
 	"github.com/stile-id/stile/scripts/worker"
 )
 
@@ -18,11 +19,6 @@ const (
 	maxExpressions = 1000
 	maxExpression  = 4 << 10 // bytes of one
 )
-
-// roots are the names an expression can see.
-func roots() []string {
-	return []string{"request", "subject", "steps", "vars", "evidence", "claims", "inputs", "outcome", "output", "fields"}
-}
 
 // expressions compiles all of a flow's conditions into one script: an array of functions, each of which takes the
 // names it sees out of the argument.
@@ -34,7 +30,7 @@ func (s *Set) expressions(list []check.Expression, ps *diag.Problems) {
 		ps.Add("STILE-H03", list[0].At, "split the flow", "a flow has %d conditions, at most %d are possible", len(list), maxExpressions)
 		return
 	}
-	head := "({ " + strings.Join(roots(), ", ") + " }) => (\n"
+	head := "({ " + strings.Join(reading.Roots(), ", ") + " }) => (\n"
 	var code bytes.Buffer
 	way := &places{}
 	code.WriteString("[\n")
@@ -109,9 +105,9 @@ func (s *Set) expression(e check.Expression, ps *diag.Problems) bool {
 		}
 		return false
 	}
-	t := newText(tree, wrapped, find, ps)
-	t.check(true)
-	s.reads[e.Name] = t.expressionReads(only)
+	t := reading.New(tree, wrapped, find, ps)
+	t.Check(true)
+	s.reads[e.Name] = t.ExpressionReads(only)
 	return len(*ps) == before
 }
 

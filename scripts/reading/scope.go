@@ -1,4 +1,4 @@
-package scripts
+package reading
 
 import (
 	"github.com/dop251/goja/ast"

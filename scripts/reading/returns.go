@@ -1,4 +1,4 @@
-package scripts
+package reading
 
 import (
 	"slices"
@@ -9,7 +9,7 @@ import (
 
 // returns lists the texts a function may return, and whether that is all it can return. An object counts as the text
 // of its `outcome`, so that a hook can name an outcome and say more.
-func (t *text) returns(f *function) ([]string, bool) {
+func (t *Text) returns(f *function) ([]string, bool) {
 	r := returning{exact: true, scope: t.tops, local: locals(f)}
 	if f.value != nil {
 		r.value(f.value, 0)

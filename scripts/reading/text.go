@@ -1,4 +1,4 @@
-package scripts
+package reading
 
 import (
 	"slices"
@@ -17,12 +17,12 @@ const (
 	maxTold  = 50  // problems told of one script
 )
 
-// check looks for what the engine would get wrong or could not run, and for names that exist nowhere.
-func (t *text) check(expression bool) {
+// Check looks for what the engine would get wrong or could not run, and for names that exist nowhere.
+func (t *Text) Check(expression bool) {
 	top := newScope(nil)
 	top.hoistVars(t.tree.DeclarationList)
 	if expression {
-		for _, r := range roots() {
+		for _, r := range Roots() {
 			top.declare(r)
 		}
 	}
@@ -66,7 +66,7 @@ func (t *text) check(expression bool) {
 }
 
 // regexpCall looks at patterns written as texts, where the text is plain.
-func (t *text) regexpCall(callee ast.Expression, args []ast.Expression, add func(string, file.Idx, int, string, string, ...any)) {
+func (t *Text) regexpCall(callee ast.Expression, args []ast.Expression, add func(string, file.Idx, int, string, string, ...any)) {
 	id, ok := callee.(*ast.Identifier)
 	if !ok || id.Name != "RegExp" || len(args) == 0 {
 		return
@@ -100,9 +100,10 @@ func forbidden(n ast.Node) string {
 	return ""
 }
 
-func (t *text) expressionReads(e ast.Expression) []check.Read {
+// ExpressionReads lists the paths an expression uses, each once, where it stands first.
+func (t *Text) ExpressionReads(e ast.Expression) []check.Read {
 	top := newScope(nil)
-	for _, r := range roots() {
+	for _, r := range Roots() {
 		m := top.declare(r)
 		m.path, m.isPath = r, true
 	}
@@ -114,7 +115,7 @@ func (t *text) expressionReads(e ast.Expression) []check.Read {
 
 // collector keeps each path once, where it was met first.
 type collector struct {
-	t    *text
+	t    *Text
 	list []check.Read
 }
 
@@ -125,9 +126,9 @@ func (c *collector) read(path string, at file.Idx) {
 	c.list = append(c.list, check.Read{Path: path, At: c.t.pos(at, 0)})
 }
 
-// exported finds the functions behind the names the bundle leaves in its global, and reads each. A name whose function
+// Exported finds the functions behind the names the bundle leaves in its global, and reads each. A name whose function
 // cannot be found, because it is made when the script runs, is listed with nothing known of it.
-func (t *text) exported(names []string, into map[string]check.Function) {
+func (t *Text) Exported(names []string, into map[string]check.Function) {
 	body := t.bundleBody()
 	t.tops = newScope(nil)
 	t.tops.hoistVars(t.tree.DeclarationList)
@@ -168,7 +169,7 @@ func (t *text) exported(names []string, into map[string]check.Function) {
 }
 
 // forgetAssigned drops what is known of the values of names that are assigned to anywhere, whichever of that name it is.
-func (t *text) forgetAssigned() {
+func (t *Text) forgetAssigned() {
 	var look func(ast.Node)
 	look = func(n ast.Node) {
 		var names []string
@@ -203,7 +204,7 @@ func constant(e ast.Expression) bool {
 	return false
 }
 
-func (t *text) describe(m *meaning) check.Function {
+func (t *Text) describe(m *meaning) check.Function {
 	at := m.fn.node.Idx0()
 	length := 0
 	if lit, ok := m.fn.node.(*ast.FunctionLiteral); ok && lit.Name != nil {
@@ -220,7 +221,7 @@ func (t *text) describe(m *meaning) check.Function {
 }
 
 // bundleBody gives the statements inside the function esbuild wraps a bundle in.
-func (t *text) bundleBody() []ast.Statement {
+func (t *Text) bundleBody() []ast.Statement {
 	for _, s := range t.tree.Body {
 		e, ok := s.(*ast.ExpressionStatement)
 		if !ok {

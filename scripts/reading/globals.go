@@ -1,6 +1,14 @@
-package scripts
+package reading
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
+
+// Roots are the names an expression can see.
+func Roots() []string {
+	return []string{"request", "subject", "steps", "vars", "evidence", "claims", "inputs", "outcome", "output", "fields"}
+}
 
 // languageGlobals are the names of the language itself that every script sees.
 func languageGlobals() []string {
@@ -25,7 +33,12 @@ func suggestion(name string, expression bool) string {
 		return "use a hook for this; a condition only looks"
 	}
 	if expression {
-		return "a condition sees " + strings.Join(roots(), ", ")
+		return "a condition sees " + strings.Join(Roots(), ", ")
 	}
 	return "declare it, import it, or correct its spelling"
+}
+
+// propertyClass finds \p{…} and \P{…} that is not itself an escaped backslash.
+func propertyClass(pattern string) bool {
+	return regexp.MustCompile(`(^|[^\\])(\\\\)*\\[pP]\{`).MatchString(pattern)
 }
