@@ -95,7 +95,6 @@ CREATE TABLE grants (
   reason     TEXT    NOT NULL
 );
 CREATE INDEX grants_account ON grants (account);
-CREATE INDEX grants_session ON grants (session) WHERE session <> '';
 CREATE INDEX grants_expires ON grants (expires);
 
 CREATE TABLE revoked_tokens (
