@@ -210,13 +210,12 @@ func TestMaster_Pseudonym(t *testing.T) {
 
 func FuzzBoxOpen(f *testing.F) {
 	b := master(f).Box("access", "sa_", 30)
-	good := b.Seal([]byte("record"), noon)
-	f.Add(good)
+	f.Add(b.Seal([]byte("record"), noon))
 	f.Add("sa_")
 	f.Add("sa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 	f.Fuzz(func(t *testing.T, text string) {
 		plain, err := b.Open(text, noon)
-		if err == nil && text != good {
+		if err == nil && string(plain) != "record" { // every run seals anew, so a good text of another run is no forgery
 			t.Fatalf("opened a forged text: %q", plain)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
-func TestCodeFlow_Whole(t *testing.T) {
+func TestS050_CodeFlowAndIDToken(t *testing.T) {
 	w := newWorld(t)
 	m := w.tokens200("web", "scope", "openid profile email offline_access")
 	if m["token_type"] != "Bearer" || m["expires_in"] != 300.0 || m["scope"] != "openid profile email offline_access" {
@@ -200,9 +200,18 @@ func TestResources(t *testing.T) {
 	if a, ok := aud(m).([]any); !ok || len(a) != 2 || a[0] != "https://api.example" || a[1] != issuer {
 		t.Errorf("aud %v", aud(m))
 	}
-	status, e := w.redeem("web", w.code("web", "resource", "https://api.example"), "resource", "https://pay.example")
+	code := w.code("web", "resource", "https://api.example")
+	status, e := w.redeem("web", code, "resource", "https://pay.example")
 	wantError(t, "beyond the authorization", status, e, 400, "invalid_target")
-	code := w.code("web")
+	if status, e = w.redeem("web", code, "resource", "https://api.example"); status != 200 {
+		t.Errorf("asking for too much used the code up: %d %v", status, e)
+	}
+	status, next := w.refresh("web", e["refresh_token"], "resource", "https://pay.example")
+	wantError(t, "refresh beyond the authorization", status, next, 400, "invalid_target")
+	if status, next = w.refresh("web", e["refresh_token"], "resource", "https://api.example"); status != 200 {
+		t.Errorf("refresh: %d %v", status, next)
+	}
+	code = w.code("web")
 	status, e = w.redeem("web", code, "resource", "https://evil.example")
 	wantError(t, "foreign", status, e, 400, "invalid_target")
 	if status, e = w.redeem("web", code, "resource", "https://pay.example"); status != 200 {

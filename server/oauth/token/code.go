@@ -37,16 +37,14 @@ func code(h *Handler, ctx context.Context, q *request) (*granted, error) {
 		challenge = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
 	redirect := q.params.Get("redirect_uri")
-	if redirect == "" && challenge != "" {
-		// OAuth 2.1 clients leave it out: the verifier already binds the code to who asked for it.
-		g, err := h.Grants.Grant(ctx, id)
-		if errors.Is(err, identity.ErrNotFound) {
-			return nil, errGrant
-		}
+	if redirect == "" && challenge != "" || q.params.Has("resource") {
+		g, err := h.peek(ctx, q, id)
 		if err != nil {
 			return nil, err
 		}
-		redirect = g.Redirect
+		if redirect == "" && challenge != "" {
+			redirect = g.Redirect // OAuth 2.1 clients leave it out: the verifier already binds the code to who asked for it
+		}
 	}
 	live, err := h.Grants.Redeem(ctx, identity.Redemption{Grant: id, Client: q.client.ID, Redirect: redirect, Challenge: challenge,
 		Refresh: slices.Contains(q.client.GrantTypes, oauth.GrantRefresh), At: q.now, Idle: q.now.Add(q.client.IdleFor())})

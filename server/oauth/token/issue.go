@@ -3,10 +3,12 @@ package token
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/tokens"
@@ -37,6 +39,28 @@ func (h *Handler) audiences(q *request, g *granted) ([]string, error) {
 		out = append(out, string(h.Issuer))
 	}
 	return out, nil
+}
+
+// peek looks at a grant before anything of it is used up: asking for too much must not cost a code or a refresh token. Most requests
+// ask for nothing beyond the grant and do without.
+func (h *Handler) peek(ctx context.Context, q *request, id string) (*identity.Grant, error) {
+	g, err := h.Grants.Grant(ctx, id)
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return nil, errGrant
+	case err != nil:
+		return nil, err
+	case g.Client != q.client.ID:
+		return nil, errGrant
+	}
+	asked, _, err := oauth.ReadRecords(g.Request, nil)
+	if err != nil {
+		return nil, err
+	}
+	if now := q.params.All("resource"); len(asked.Resources) > 0 && len(within(now, asked.Resources)) != len(now) {
+		return nil, errTarget
+	}
+	return g, nil
 }
 
 func within(names, allowed []string) []string {

@@ -27,16 +27,12 @@ func refresh(h *Handler, ctx context.Context, q *request) (*granted, error) {
 	if err != nil {
 		return nil, errGrant
 	}
-	if q.scopes != nil { // looked at before anything moves: asking for too much must not cost the token
-		g, err := h.Grants.Grant(ctx, t.Grant)
-		switch {
-		case errors.Is(err, identity.ErrNotFound):
-			return nil, errGrant
-		case err != nil:
+	if q.scopes != nil || q.params.Has("resource") {
+		g, err := h.peek(ctx, q, t.Grant)
+		if err != nil {
 			return nil, err
-		case g.Client != q.client.ID:
-			return nil, errGrant
-		case !subset(q.scopes, g.Scope):
+		}
+		if !subset(q.scopes, g.Scope) {
 			return nil, errScope
 		}
 	}

@@ -10,22 +10,16 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 )
 
-var (
-	noStore  = []string{"no-store"}
-	noCache  = []string{"no-cache"}
-	typeJSON = []string{"application/json"}
-)
-
 // NoStore forbids caching (RFC 6749 §5.1).
 func NoStore(w http.ResponseWriter) {
 	h := w.Header()
-	h["Cache-Control"] = noStore
-	h["Pragma"] = noCache
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
 }
 
 // JSON answers with a body that was marshalled before.
 func JSON(w http.ResponseWriter, status int, body []byte) {
-	w.Header()["Content-Type"] = typeJSON
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a caller that went away is no failure of ours
 }
@@ -79,7 +73,7 @@ func Body(e *oauth.Error) []byte {
 // said is logged: descriptions are constants, causes come from our own parts.
 func Report(r *http.Request, log *slog.Logger, e *oauth.Error) {
 	level := slog.LevelDebug
-	if e.Status() >= 500 {
+	if e.Status() >= 500 && r.Context().Err() == nil { // a caller that hung up is no failure of ours
 		level = slog.LevelError
 	}
 	if log == nil || !log.Enabled(r.Context(), level) {
