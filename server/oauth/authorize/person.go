@@ -104,12 +104,15 @@ func locales(_ context.Context, _ *Handler, q *request) error {
 	return nil
 }
 
-// consent says whether the person has to be asked what the client may have.
+// consent says whether the person has to be asked what the client may have. There must be something to ask about: a client that
+// names no scope would else get a yes to nothing in particular (RFC 6749 §3.3).
 func consent(_ context.Context, _ *Handler, q *request) error {
 	if q.journey.Consent == "" && q.client.Consent != oauth.ConsentSkip {
 		q.journey.Consent = "ask"
 	}
-	q.note.Consent = q.journey.Consent != ""
+	if q.note.Consent = q.journey.Consent != ""; q.note.Consent && len(q.note.Scope) == 0 {
+		return oauth.Fail(oauth.InvalidScope, "The request must say which scopes it wants.")
+	}
 	return nil
 }
 

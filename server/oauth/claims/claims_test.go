@@ -58,6 +58,9 @@ func TestCollect_Mapping(t *testing.T) {
 	if want := `{"access_token":{"tier":"gold"},"id_token":{"city":"Ulm"},"userinfo":{"city":"Ulm","email":"ann@example.com","email_verified":false}}`; string(b) != want {
 		t.Errorf("%s", b)
 	}
+	if names := s.Names(); names[0] != "sub" || !strings.Contains(strings.Join(names, " "), "tier") || !strings.Contains(strings.Join(names, " "), "email_verified") {
+		t.Errorf("names %v", names)
+	}
 	a = ask("openid")
 	a.NamedID = []string{"email", "city", "tier"}
 	if got, _ = s.Collect(context.Background(), a, claims.IDToken); len(got[claims.IDToken]) != 1 {

@@ -51,6 +51,11 @@ func New(s Settings, p Ports) (*Sources, error) {
 	return out, nil
 }
 
+// Names lists, for the metadata, sub and every claim that may be told.
+func (s *Sources) Names() []string {
+	return append([]string{"sub"}, slices.Sorted(maps.Keys(s.rules))...)
+}
+
 // Ask is what claims are collected for. Live is nil for a client's own token.
 type Ask struct {
 	Client        *oauth.Client

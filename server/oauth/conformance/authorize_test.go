@@ -311,6 +311,11 @@ func TestConsent_NeverAssumed(t *testing.T) {
 	if _, q := w.authorize(ask("third")); q.Get("error") != "consent_required" || q.Get("code") != "" {
 		t.Errorf("a flow that does not ask: %v", q)
 	}
+	for _, id := range []string{"third", "web"} {
+		if _, q := w.authorize(ask(id, "scope", "", "prompt", "consent")); q.Get("error") != "invalid_scope" {
+			t.Errorf("%s: consent to nothing in particular: %v", id, q)
+		}
+	}
 	w.people.change = func(v *verdict.Verdict) { v.Scope = []string{"openid", "api"} }
 	m := w.tokens200("third", "scope", "openid profile email")
 	if m["scope"] != "openid" {
