@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/run"
+	"github.com/stile-id/stile/engine/transient"
+	"github.com/stile-id/stile/engine/verdict"
+	"github.com/stile-id/stile/server/connect/mail"
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authorize"
+	"github.com/stile-id/stile/server/store/sql"
+)
+
+// authenticator is the one door between the wings, seen from the authorization server.
+type authenticator struct{ s *Server }
+
+// Begin implements oauth.Authenticator.
+func (a authenticator) Begin(ctx context.Context, r oauth.Request) (oauth.Started, error) {
+	if l := a.s.file.Limits.Journeys; l != nil && l.Burst > 0 && r.Journey.IP != "" {
+		ok, _, err := a.s.transient.Take(ctx, "begun:"+r.Journey.IP, transient.Limit{Burst: l.Burst, Per: time.Duration(l.Per)}, a.s.now())
+		if err != nil {
+			return oauth.Started{}, fmt.Errorf("limit: %w", err)
+		}
+		if !ok {
+			return oauth.Started{}, fmt.Errorf("too many journeys begun from one address: %w", action.ErrBusy)
+		}
+	}
+	_, reply, err := a.s.Engine.Begin(ctx, r.Flow, r.Journey)
+	if err != nil {
+		return oauth.Started{}, err
+	}
+	out := oauth.Started{Journey: reply.ID}
+	out.URL, out.Cookies = a.s.journeys.Started(reply)
+	if end, ended := reply.Ending(); ended {
+		out.Ending = &end
+	}
+	return out, nil
+}
+
+// ender adds session and grant to the last turn of a journey.
+type ender struct{ s *Server }
+
+// End implements run.Ender.
+func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (run.Ended, error) {
+	ended, err := e.s.sessions.End(ctx, j, v)
+	if err != nil {
+		return ended, err
+	}
+	g, err := authorize.Grant(v, j.Request.Context, e.s.now())
+	if err != nil {
+		return ended, fmt.Errorf("grant: %w", err)
+	}
+	ended.Writes = append(ended.Writes, identity.PutGrant{Grant: g})
+	detail, err := json.Marshal(map[string]any{"flow": v.Flow, "acr": v.ACR, "amr": v.AMR})
+	if err != nil {
+		return ended, err
+	}
+	ended.Audit = append(ended.Audit, journey.Audit{Event: "sign-in", Account: v.Subject, Detail: detail})
+	return ended, nil
+}
+
+// outboxed is the ledger's outbox as the delivery wants it.
+type outboxed struct{ *sql.Store }
+
+// Claim implements mail.Outbox.
+func (o outboxed) Claim(ctx context.Context, now time.Time, lease time.Duration, n int) ([]mail.Claimed, error) {
+	batch, err := o.Store.Claim(ctx, now, lease, n)
+	out := make([]mail.Claimed, 0, len(batch))
+	for _, c := range batch {
+		out = append(out, mail.Claimed{Message: c.Message, Attempts: c.Attempts})
+	}
+	return out, err
+}
+
+// nowhere is the sender of a server without mail settings: it says so, and messages wait for one that can.
+type nowhere struct{ log *slog.Logger }
+
+// Send implements mail.Sender.
+func (n nowhere) Send(context.Context, mail.Letter) error {
+	return errors.New("no `mail:` in the settings")
+}
+
+// word words a message in its receiver's language.
+func (s *Server) word(m action.Mail) (subject, text, html string, err error) {
+	l, err := s.pages.Mail(m)
+	return l.Subject, l.Text, l.HTML, err
+}

@@ -1,0 +1,229 @@
+// Package app is the composition root: it wires the rooms together and holds no logic of its own.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/run"
+	"github.com/stile-id/stile/engine/transient"
+	"github.com/stile-id/stile/scripts/host"
+	"github.com/stile-id/stile/server/config"
+	connect "github.com/stile-id/stile/server/connect/http"
+	"github.com/stile-id/stile/server/connect/mail"
+	"github.com/stile-id/stile/server/journeys"
+	"github.com/stile-id/stile/server/oauth/keys"
+	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/pages"
+	"github.com/stile-id/stile/server/seal"
+	"github.com/stile-id/stile/server/session"
+	"github.com/stile-id/stile/server/store/redis"
+	"github.com/stile-id/stile/server/store/sql"
+	"github.com/stile-id/stile/server/store/sql/database"
+	"github.com/stile-id/stile/server/watch"
+	"github.com/stile-id/stile/server/web"
+)
+
+// Options say what to build a server of.
+type Options struct {
+	File *config.File
+	Log  *slog.Logger
+	Now  func() time.Time // nil: time.Now
+	// Flows is read instead of the folder that the settings name, and not watched.
+	Flows fs.FS
+	// Mail takes letters instead of the settings' SMTP server.
+	Mail mail.Sender
+	// Mount adds routes of its own, before the server's.
+	Mount func(r *mux.Router, s *Server)
+	// HookCommand starts a hook worker; nil: this program.
+	HookCommand []string
+}
+
+// Server is a server that has been put together and is not listening yet.
+type Server struct {
+	Handler http.Handler
+	Store   *sql.Store
+	Keys    *keys.Ring
+	Flows   *watch.Flows
+	Engine  *run.Engine
+	Cookies web.Cookies
+	Hasher  Hasher
+
+	file      *config.File
+	log       *slog.Logger
+	now       func() time.Time
+	master    seal.Master
+	transient transient.Store
+	hooks     *host.Pool
+	connect   *connect.Connectors
+	sessions  *session.Sessions
+	journeys  *journeys.Journeys
+	pages     *pages.Pages
+	grants    *live.Grants
+	delivery  *mail.Delivery
+	metrics   *metrics
+	claims    *claimsHook
+	draining  draining
+	closers   []func() error
+}
+
+// New opens the stores, loads the flows and wires everything. Problems are what is wrong with texts that were read (flows, themes,
+// the claims hook); with errors among them there is no server.
+func New(ctx context.Context, o Options) (s *Server, problems diag.Problems, sources diag.Sources, err error) {
+	s = &Server{file: o.File, log: o.Log, now: o.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	defer func() {
+		if err != nil || problems.Failed() {
+			err = errors.Join(err, s.Close())
+			s = nil
+		}
+	}()
+	if s.Cookies, err = web.NewCookies(o.File.Issuer, ""); err != nil {
+		return s, nil, nil, err
+	}
+	if err := s.openStores(ctx); err != nil {
+		return s, nil, nil, err
+	}
+	if s.hooks, err = host.New(hookOptions(o)); err != nil {
+		return s, nil, nil, fmt.Errorf("hooks: %w", err)
+	}
+	s.closers = append(s.closers, s.hooks.Close)
+	s.metrics = newMetrics()
+	if s.pages, problems, sources, err = s.newPages(); err != nil || problems.Failed() {
+		return s, problems, sources, err
+	}
+	folder, err := s.flowFolder(o)
+	if err != nil {
+		return s, nil, nil, err
+	}
+	problems, sources, err = s.newEngine(ctx, folder)
+	if err != nil || problems.Failed() {
+		return s, problems, sources, err
+	}
+	if ps, src, err := s.newClaims(); err != nil || ps.Failed() {
+		return s, ps, src, err
+	}
+	s.newDelivery(o.Mail)
+	if err := s.newHandler(ctx, o.Mount); err != nil {
+		return s, problems, sources, err
+	}
+	return s, problems, sources, nil
+}
+
+func hookOptions(o Options) host.Options {
+	h := o.File.Hooks
+	return host.Options{Command: o.HookCommand, Workers: h.Workers, Deadline: time.Duration(h.Deadline), Memory: uint64(h.Memory) << 20,
+		Isolation: h.Isolation, Logger: o.Log}
+}
+
+func (s *Server) dataDir() string {
+	if s.file.Data == "" {
+		return filepath.Join(s.file.Dir, "data")
+	}
+	return s.beside(s.file.Data)
+}
+
+// beside resolves a path of the settings against their directory.
+func (s *Server) beside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(s.file.Dir, path)
+}
+
+func (s *Server) openStores(ctx context.Context) error {
+	if err := os.MkdirAll(s.dataDir(), 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	var err error
+	if s.master, err = s.masterKey(); err != nil {
+		return err
+	}
+	url := "sqlite:" + filepath.Join(s.dataDir(), "stile.db")
+	if !s.file.Ledger.Empty() {
+		v, err := s.file.Ledger.Resolve(s.file.Dir)
+		if err != nil {
+			return fmt.Errorf("ledger: %w", err)
+		}
+		url = v.Reveal()
+	}
+	if s.Store, err = sql.Open(ctx, database.Options{URL: url, Sealer: s.master.Sealer("outbox"), Now: s.now}); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	s.closers = append(s.closers, s.Store.Close)
+	return s.openTransient(ctx)
+}
+
+func (s *Server) openTransient(ctx context.Context) error {
+	if s.file.Transient.Empty() {
+		t, ok := s.Store.Transient()
+		if !ok {
+			return errors.New("transient: PostgreSQL needs `transient: redis://…` beside it")
+		}
+		s.transient = t
+		return nil
+	}
+	v, err := s.file.Transient.Resolve(s.file.Dir)
+	if err != nil {
+		return fmt.Errorf("transient: %w", err)
+	}
+	r, err := redis.Open(ctx, redis.Options{URL: v.Reveal(), Now: s.now})
+	if err != nil {
+		return fmt.Errorf("transient: %w", err)
+	}
+	s.closers = append(s.closers, r.Close)
+	s.transient = r
+	return nil
+}
+
+func (s *Server) masterKey() (seal.Master, error) {
+	if s.file.MasterKey.Empty() {
+		return seal.Load(filepath.Join(s.dataDir(), "master.key"))
+	}
+	v, err := s.file.MasterKey.Resolve(s.file.Dir)
+	if err != nil {
+		return seal.Master{}, fmt.Errorf("master key: %w", err)
+	}
+	return seal.Parse(v.Reveal())
+}
+
+func (s *Server) flowFolder(o Options) (fs.FS, error) {
+	if o.Flows != nil {
+		return o.Flows, nil
+	}
+	dir := s.FlowsDir()
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("flows: there is no folder %s", dir)
+	}
+	return os.DirFS(dir), nil
+}
+
+// FlowsDir is the folder of flows the settings name.
+func (s *Server) FlowsDir() string {
+	if s.file.Flows == "" {
+		return s.beside("flows")
+	}
+	return s.beside(s.file.Flows)
+}
+
+// Close ends everything that New opened, last first.
+func (s *Server) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stile-id/stile/engine/run"
+)
+
+// metrics are the numbers operators watch. Labels come from settings and flows, never from strangers.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	steps    *prometheus.CounterVec
+	journeys *prometheus.CounterVec
+	broken   prometheus.Counter
+	outbox   prometheus.Gauge
+	refused  prometheus.Gauge
+}
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stile_requests_total", Help: "Requests by route and status."}, []string{"route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stile_request_seconds", Help: "Time to answer by route.",
+			Buckets: []float64{.001, .005, .02, .1, .5, 2, 10}}, []string{"route"}),
+		steps:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stile_steps_total", Help: "Steps that ended, by flow, step and outcome."}, []string{"flow", "step", "outcome"}),
+		journeys: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stile_journeys_total", Help: "Journeys that ended, by flow, version and end."}, []string{"flow", "version", "end"}),
+		broken:   prometheus.NewCounter(prometheus.CounterOpts{Name: "stile_proof_violations_total", Help: "Journeys that reached their end with less than their flow accepts."}),
+		outbox:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "stile_outbox_messages", Help: "Messages waiting to be sent."}),
+		refused:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "stile_flows_refused", Help: "1 while the newest text of the flows is refused."}),
+	}
+	m.registry.MustRegister(m.requests, m.seconds, m.steps, m.journeys, m.broken, m.outbox, m.refused, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// step is the engine's observer.
+func (m *metrics) step(e run.Event) {
+	switch {
+	case e.Outcome == "proof_violation":
+		m.broken.Inc()
+	case e.Ended:
+		m.journeys.WithLabelValues(e.Flow, e.Version, e.Outcome).Inc()
+	default:
+		m.steps.WithLabelValues(e.Flow, e.Step, e.Outcome).Inc()
+	}
+}
+
+// handler serves the numbers; what costs a look at the store is looked up when somebody asks.
+func (m *metrics) handler(s *Server) http.Handler {
+	inner := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if n, err := s.Store.OutboxDepth(ctx); err == nil {
+			m.outbox.Set(float64(n))
+		}
+		m.refused.Set(0)
+		if refused, _ := s.Flows.Refused(); refused != nil {
+			m.refused.Set(1)
+		}
+		inner.ServeHTTP(w, r)
+	})
+}
+
+// count counts requests by the route's template, so that strangers cannot invent labels.
+func (m *metrics) count(r *mux.Router) http.Handler {
+	r.Use(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			route := "other"
+			if c := mux.CurrentRoute(q); c != nil {
+				if t, err := c.GetPathTemplate(); err == nil {
+					route = t
+				}
+			}
+			started := time.Now()
+			seen := &answered{ResponseWriter: w, code: http.StatusOK}
+			next.ServeHTTP(seen, q)
+			m.requests.WithLabelValues(route, strconv.Itoa(seen.code)).Inc()
+			m.seconds.WithLabelValues(route).Observe(time.Since(started).Seconds())
+		})
+	})
+	return r
+}
+
+type answered struct {
+	http.ResponseWriter
+	code int
+}
+
+// WriteHeader notes the status.
+func (a *answered) WriteHeader(code int) {
+	a.code = code
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -1,0 +1,183 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/gorilla/mux"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/server/config"
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authorize"
+	"github.com/stile-id/stile/server/oauth/claims"
+	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/introspect"
+	"github.com/stile-id/stile/server/oauth/keys"
+	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/oauth/logout"
+	"github.com/stile-id/stile/server/oauth/metadata"
+	"github.com/stile-id/stile/server/oauth/revoke"
+	"github.com/stile-id/stile/server/oauth/token"
+	"github.com/stile-id/stile/server/oauth/tokens"
+	"github.com/stile-id/stile/server/oauth/userinfo"
+	"github.com/stile-id/stile/server/web"
+)
+
+// mountOAuth makes the wing that serves clients. The token, introspection and userinfo endpoints come first: routes are
+// tried in order, and these are the busy ones.
+func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
+	registry, err := client.NewRegistry(s.file.Clients)
+	if err != nil {
+		return err
+	}
+	if err := checkClients(s.file.Clients, s.Flows.All()); err != nil {
+		return err
+	}
+	if s.grants, err = live.New(s.Store); err != nil {
+		return fmt.Errorf("grants: %w", err)
+	}
+	sources, err := claims.New(s.file.Claims, s.claimPorts())
+	if err != nil {
+		return err
+	}
+	issuer := oauth.Issuer(s.file.Issuer)
+	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: s.log,
+		Schedule: keys.Schedule{Every: config.Or(s.file.Lifetimes.KeyRotation, 0)}}
+	if err := s.Keys.Start(ctx); err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	made := tokens.New(issuer, s.master, s.Keys, rand.Reader)
+	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log}
+
+	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	(&userinfo.Handler{Issuer: issuer, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	front := &authorize.Handler{Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
+		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
+	front.Mount(r)
+	s.journeys.Finish = func(ctx context.Context, e journey.Ending, id string, q journey.Request) (string, error) {
+		return front.Finish(ctx, e, id, q.Context)
+	}
+	s.journeys.Base = issuer.Path("")
+	s.journeys.Mount(r)
+	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
+	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Ask: s.askLogout, Done: s.loggedOut,
+		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
+	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
+		Claims: sources.Names(), Create: s.creates(), Log: s.log}).Mount(r)
+	return nil
+}
+
+func address(r *http.Request) string { return web.Network(web.Address(r.Context())) }
+
+// sessionID is the public id of the browser's session. A store that does not answer is no session: the person signs in.
+func (s *Server) sessionID(r *http.Request) string {
+	found, err := s.sessions.Of(r)
+	if err != nil {
+		s.log.Error("session not read", "cause", err.Error())
+	}
+	if found == nil {
+		return ""
+	}
+	return found.ID
+}
+
+// checkClients refuses clients that may start flows nobody serves.
+func checkClients(clients []oauth.Client, programs map[string]*check.Program) error {
+	for _, c := range clients {
+		for _, f := range c.Flows.All() {
+			p, ok := programs[f]
+			switch {
+			case !ok:
+				return fmt.Errorf("client %s may start flow %s, which does not exist", c.ID, f)
+			case p.Callable || len(p.Accept) == 0:
+				return fmt.Errorf("client %s may start flow %s, which can only be called by other flows", c.ID, f)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Server) problem(w http.ResponseWriter, r *http.Request, status int, id string, cause error) {
+	ids := map[string]string{authorize.ProblemRequest: "bad-request", authorize.ProblemClient: "client-unknown", authorize.ProblemRedirect: "redirect-mismatch",
+		authorize.ProblemServer: "broken"}
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	reference := web.RequestID(r.Context())
+	cut := ""
+	if cause != nil {
+		cut = cause.Error()
+	}
+	s.log.LogAttrs(r.Context(), level, "request refused", slog.String("request", reference), slog.String("id", id), slog.String("cause", cut))
+	page := ids[id]
+	if page == "" {
+		page = id
+	}
+	s.pages.Problem(w, r, web.Problem{Status: status, ID: page, Reference: reference})
+}
+
+// signOut ends a session here and now: in the ledger, in this browser, and in what this server remembers of grants.
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request, found *identity.Session) error {
+	if err := s.sessions.SignOut(r.Context(), found); err != nil {
+		return err
+	}
+	s.grants.DropAll()
+	http.SetCookie(w, s.sessions.Forget())
+	return nil
+}
+
+// askLogout asks whether the person means it: some page led them here, and it need not have been the app.
+func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, q logout.Question) {
+	yes := action.T("logout.yes")
+	s.pages.Prompt(w, r, web.Page{URL: q.Action, Name: q.Client, Theme: q.Theme, Locale: q.Locale, Leaves: true, Prompt: &action.Prompt{
+		Step: "logout", Kind: "logout.ask", Title: action.T("logout.title", "client", q.Client), Body: []action.Text{action.T("logout.body")}, Submit: &yes,
+		Fields: []action.Field{{Name: "note", Type: action.FieldHidden, Value: q.Note}}}})
+}
+
+func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, c *oauth.Client) {
+	page := web.Page{Prompt: &action.Prompt{Step: "signed-out", Kind: "logout.done", Title: action.T("logout.done"), Body: []action.Text{action.T("logout.done-body")}}}
+	if c != nil {
+		page.Client, page.Name, page.Theme = c.ID, c.Name, c.Theme
+	}
+	s.pages.Prompt(w, r, page)
+}
+
+func (s *Server) acrs() []string {
+	var out []string
+	for _, f := range s.Flows.Names() {
+		for _, a := range s.Flows.Accepts(f) {
+			if !slices.Contains(out, a) {
+				out = append(out, a)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (s *Server) scopes() []string {
+	out := []string{"openid"}
+	for _, c := range s.file.Clients {
+		for _, x := range c.Scopes {
+			if !slices.Contains(out, x) {
+				out = append(out, x)
+			}
+		}
+	}
+	slices.Sort(out[1:])
+	return out
+}
+
+func (s *Server) creates() bool {
+	return slices.ContainsFunc(s.file.Clients, func(c oauth.Client) bool { return c.Flows.Create != "" })
+}

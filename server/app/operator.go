@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/stile-id/stile/actions/password"
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/server/config"
+	"github.com/stile-id/stile/server/oauth/keys"
+)
+
+// Operator is what the command line may do with a deployment's stores.
+type Operator struct{ *Server }
+
+// OpenOperator opens the stores alone: no flows, no pages, nothing listens.
+func OpenOperator(ctx context.Context, f *config.File, log *slog.Logger) (*Operator, error) {
+	s := &Server{file: f, log: log, now: time.Now}
+	if err := s.openStores(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	var err error
+	if s.Hasher, err = NewHasher(f.Password); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: log,
+		Schedule: keys.Schedule{Every: config.Or(f.Lifetimes.KeyRotation, 0)}}
+	return &Operator{s}, nil
+}
+
+// NewAccount is an account to be added. ID may be empty; Password too.
+type NewAccount struct {
+	ID, Email, Password string
+	Attributes          map[string][]byte
+	MustChange          bool
+}
+
+// AddAccount adds an account whose address counts as verified: an operator vouches for it.
+func (o *Operator) AddAccount(ctx context.Context, n NewAccount) (string, error) {
+	canonical, err := identity.Canonical(identity.Email, n.Email, "")
+	if err != nil {
+		return "", fmt.Errorf("%q is no e-mail address", n.Email)
+	}
+	now := o.now()
+	id := n.ID
+	if id == "" {
+		v, err := uuid.NewV7()
+		if err != nil {
+			return "", fmt.Errorf("account id: %w", err)
+		}
+		id = v.String()
+	}
+	a := identity.Account{ID: id, Status: identity.Active, Created: now, Updated: now, Version: 1,
+		Identifiers: []identity.Identifier{{Kind: identity.Email, Canonical: canonical, Typed: n.Email, Verified: true}}}
+	a.Attributes = raw(n.Attributes)
+	if n.Password != "" {
+		hash, err := o.Hasher.Hash(ctx, n.Password)
+		if err != nil {
+			return "", err
+		}
+		c, err := password.Credential(uuid.NewString(), id, hash, n.MustChange, now)
+		if err != nil {
+			return "", fmt.Errorf("credential: %w", err)
+		}
+		a.Credentials = []identity.Credential{c}
+	}
+	err = o.Store.Apply(ctx, []identity.Write{identity.CreateAccount{Account: a}}, []journey.Audit{{At: now, Event: "account.created", Account: id}})
+	if errors.Is(err, identity.ErrConflict) {
+		return "", fmt.Errorf("an account with %s exists already: %w", n.Email, err)
+	}
+	return id, err
+}
+
+// Find returns the account that an id or any identifier names.
+func (o *Operator) Find(ctx context.Context, who string) (*identity.Account, error) {
+	a, err := o.Store.Account(ctx, who)
+	if errors.Is(err, identity.ErrNotFound) {
+		kind := identity.Kind(who)
+		canonical, bad := identity.Canonical(kind, who, o.file.Region)
+		if bad != nil {
+			canonical = who
+		}
+		a, err = o.Store.AccountByAny(ctx, canonical)
+	}
+	if errors.Is(err, identity.ErrNotFound) {
+		return nil, fmt.Errorf("there is no account %q", who)
+	}
+	return a, err
+}
+
+// SetStatus enables or disables an account; disabling ends its sessions and revokes its grants.
+func (o *Operator) SetStatus(ctx context.Context, id string, status identity.Status) error {
+	event := map[identity.Status]string{identity.Active: "account.enabled", identity.Disabled: "account.disabled"}[status]
+	return o.Store.Apply(ctx, []identity.Write{identity.SetStatus{Account: id, Status: status, At: o.now()}},
+		[]journey.Audit{{At: o.now(), Event: event, Account: id}})
+}
+
+// Unlock forgets the counted tries of an account.
+func (o *Operator) Unlock(ctx context.Context, id string) error {
+	return o.Store.Apply(ctx, []identity.Write{identity.ClearAttempts{Key: "account:" + id}}, []journey.Audit{{At: o.now(), Event: "account.unlocked", Account: id}})
+}
+
+func raw(attributes map[string][]byte) map[string]json.RawMessage {
+	out := map[string]json.RawMessage{}
+	for k, v := range attributes {
+		out[k] = v
+	}
+	return out
+}

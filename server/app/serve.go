@@ -1,0 +1,116 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/stile-id/stile/server/config"
+)
+
+// drainFor is how long requests under way may take once the server is told to stop.
+const drainFor = 20 * time.Second
+
+// Serve listens and answers until ctx ends, then drains: /readyz fails first, requests under way are finished, and what
+// runs beside them stops. ready is called with the address once the server listens.
+func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
+	listen := s.file.Listen
+	if listen == "" {
+		listen = "localhost:8080"
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	h := &http.Server{Handler: s.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 90 * time.Second, MaxHeaderBytes: 32 << 10}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var beside sync.WaitGroup
+	s.startBackground(background, &beside)
+	failed := make(chan error, 1)
+	go func() {
+		if t := s.file.TLS; t != nil {
+			failed <- h.ServeTLS(l, s.beside(t.Cert), s.beside(t.Key))
+			return
+		}
+		failed <- h.Serve(l)
+	}()
+	if ready != nil {
+		ready(l.Addr())
+	}
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		s.log.Info("draining")
+		s.draining.on.Store(true)
+		drain, cancel := context.WithTimeout(background, drainFor)
+		err = h.Shutdown(drain)
+		cancel()
+	}
+	stop()
+	beside.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+// startBackground starts what runs beside requests: mail, purging, key rotation, and watching the flows' folder.
+func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
+	start := func(run func()) {
+		wg.Add(1)
+		go func() { defer wg.Done(); run() }()
+	}
+	start(func() { s.delivery.Run(ctx) })
+	start(func() {
+		s.every(ctx, 10*time.Minute, func() {
+			n, err := s.Store.Purge(ctx, s.now(), config.Or(s.file.AuditKeep, 400*24*time.Hour))
+			if err != nil && ctx.Err() == nil {
+				s.log.Error("expired rows not purged", "cause", err.Error())
+			}
+			for table, count := range n {
+				if count > 0 {
+					s.log.Info("expired rows purged", "table", table, "rows", count)
+				}
+			}
+		})
+	})
+	start(func() {
+		s.every(ctx, time.Hour, func() {
+			if err := s.Keys.Keep(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("signing keys not kept", "cause", err.Error())
+			}
+		})
+	})
+	if info, err := os.Stat(s.FlowsDir()); err == nil && info.IsDir() {
+		start(func() {
+			again := make(chan os.Signal, 1)
+			signal.Notify(again, syscall.SIGHUP)
+			defer signal.Stop(again)
+			if err := s.Flows.Watch(ctx, s.FlowsDir(), again); err != nil {
+				s.log.Error("flows are not watched", "cause", err.Error())
+			}
+		})
+	}
+}
+
+// every runs work now and again after each period, until ctx ends.
+func (s *Server) every(ctx context.Context, period time.Duration, work func()) {
+	t := time.NewTicker(period)
+	defer t.Stop()
+	for {
+		work()
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package command
+
+import (
+	_ "embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-id/stile/flows"
+)
+
+//go:embed start/stile.yaml
+var startSettings []byte
+
+func initial(s streams) *cobra.Command {
+	return &cobra.Command{Use: "init DIR", Short: "Write a commented starting point that runs", Args: cobra.ExactArgs(1),
+		Long: "Writes settings and flows into DIR. Nothing that is there is overwritten.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			files := map[string][]byte{"stile.yaml": startSettings, "flows/signin.yaml": flows.Starter}
+			for _, name := range []string{"signup.yaml", "recover.yaml", "account.yaml"} {
+				text, err := fs.ReadFile(flows.Shipped, name)
+				if err != nil {
+					return err
+				}
+				files["flows/"+name] = text
+			}
+			for name := range files {
+				if _, err := os.Lstat(filepath.Join(args[0], name)); err == nil {
+					return fmt.Errorf("%s is there already; nothing was written", filepath.Join(args[0], name))
+				}
+			}
+			if err := os.MkdirAll(filepath.Join(args[0], "flows"), 0o755); err != nil {
+				return err
+			}
+			for name, text := range files {
+				if err := os.WriteFile(filepath.Join(args[0], name), text, 0o644); err != nil {
+					return err
+				}
+			}
+			fmt.Fprintf(s.out, "Wrote %s.\nNext: stile serve --config %s\n", args[0], filepath.Join(args[0], "stile.yaml"))
+			return nil
+		}}
+}

@@ -1,0 +1,112 @@
+package command
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/server/app"
+)
+
+func user(s streams) *cobra.Command {
+	var path string
+	c := &cobra.Command{Use: "user", Short: "Add, list, disable and unlock accounts"}
+	settings(c, &path)
+	c.AddCommand(userAdd(s, &path), userList(s, &path),
+		userChange(s, &path, "disable", "End an account's sessions, revoke its grants and let it in no more", func(c *cobra.Command, o *app.Operator, a *identity.Account) error {
+			return o.SetStatus(c.Context(), a.ID, identity.Disabled)
+		}),
+		userChange(s, &path, "enable", "Let a disabled account in again", func(c *cobra.Command, o *app.Operator, a *identity.Account) error {
+			return o.SetStatus(c.Context(), a.ID, identity.Active)
+		}),
+		userChange(s, &path, "unlock", "Forget an account's counted tries", func(c *cobra.Command, o *app.Operator, a *identity.Account) error {
+			return o.Unlock(c.Context(), a.ID)
+		}))
+	return c
+}
+
+func userAdd(s streams, path *string) *cobra.Command {
+	var withPassword bool
+	c := &cobra.Command{Use: "add EMAIL", Short: "Add an account; the address counts as verified", Args: cobra.ExactArgs(1),
+		Long: "Adds an account. With --password one line is read from standard input as its first password; the person must change it at the first sign-in.",
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			n := app.NewAccount{Email: args[0], MustChange: true}
+			if withPassword {
+				line, err := bufio.NewReader(s.in).ReadString('\n')
+				if n.Password = strings.TrimRight(line, "\r\n"); n.Password == "" {
+					return errors.Join(errors.New("no password on standard input"), err)
+				}
+			}
+			o, err := s.open(c.Context(), *path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.Close()) }()
+			id, err := o.AddAccount(c.Context(), n)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(s.out, id)
+			return nil
+		}}
+	c.Flags().BoolVar(&withPassword, "password", false, "read a first password from standard input")
+	return c
+}
+
+func userList(s streams, path *string) *cobra.Command {
+	var after string
+	var limit int
+	c := &cobra.Command{Use: "list", Short: "List accounts, oldest first", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			o, err := s.open(c.Context(), *path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.Close()) }()
+			list, err := o.Store.Accounts(c.Context(), after, limit)
+			if err != nil {
+				return err
+			}
+			t := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(t, "ID\tSTATUS\tIDENTIFIERS\tCREDENTIALS\tCREATED")
+			for _, a := range list {
+				var ids, kinds []string
+				for _, i := range a.Identifiers {
+					ids = append(ids, i.Canonical)
+				}
+				for _, k := range a.Credentials {
+					kinds = append(kinds, string(k.Kind))
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", a.ID, a.Status, strings.Join(ids, ","), strings.Join(kinds, ","), a.Created.UTC().Format("2006-01-02"))
+			}
+			return t.Flush()
+		}}
+	c.Flags().StringVar(&after, "after", "", "begin behind this id")
+	c.Flags().IntVar(&limit, "limit", 100, "at most so many")
+	return c
+}
+
+func userChange(s streams, path *string, name, short string, change func(*cobra.Command, *app.Operator, *identity.Account) error) *cobra.Command {
+	return &cobra.Command{Use: name + " ACCOUNT", Short: short, Long: short + ". ACCOUNT is an id or an identifier.", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			o, err := s.open(c.Context(), *path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.Close()) }()
+			a, err := o.Find(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if err := change(c, o, a); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "%s: %s done\n", a.ID, name)
+			return nil
+		}}
+}
