@@ -29,6 +29,7 @@ type Needs struct {
 	Limit      interface {
 		Take(ctx context.Context, key string, l transient.Limit, now time.Time) (bool, time.Duration, error)
 	}
+	MailLimit transient.Limit // of mails one network address may cause
 	Pseudonym func(text string) string
 	Region    string // country of phone numbers without a prefix, ISO 3166-1 alpha-2; "" for none
 }
@@ -38,7 +39,7 @@ const Consent = "ask.consent"
 
 // Actions is the list. An action is one file, one test, one line here.
 func Actions(n Needs) (action.Registry, error) {
-	mail := otp.Email{Directory: n.Directory, Limit: n.Limit, Pseudonym: n.Pseudonym}
+	mail := otp.Email{Directory: n.Directory, Limit: n.Limit, PerNetwork: n.MailLimit, Pseudonym: n.Pseudonym}
 	return action.NewRegistry(
 		ask.Identifier(n.Passkeys, n.Region),
 		ask.Form(n.Region),

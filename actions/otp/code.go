@@ -46,6 +46,7 @@ type sent struct {
 // challenge is one step's way of sending a code and checking it.
 type challenge struct {
 	limit     Limiter
+	network   transient.Limit
 	pseudonym func(string) string
 }
 
@@ -55,8 +56,8 @@ func (c challenge) send(ctx context.Context, t *action.Turn, before sent, delive
 	if err != nil {
 		return before, "", false, fmt.Errorf("mail limit: %w", err)
 	}
-	if ip := t.View.Request().IP; ok && ip != "" {
-		if ok, _, err = c.limit.Take(ctx, "mail:from:"+ip, transient.Limit{Burst: 30, Per: time.Hour}, t.Now); err != nil {
+	if ip := t.View.Request().IP; ok && ip != "" && c.network.Burst > 0 {
+		if ok, _, err = c.limit.Take(ctx, "mail:from:"+ip, c.network, t.Now); err != nil {
 			return before, "", false, fmt.Errorf("mail limit: %w", err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -21,7 +22,9 @@ type EmailSettings struct {
 type Email struct {
 	Directory identity.Directory
 	Limit     Limiter
-	Pseudonym func(string) string
+	// PerNetwork bounds the mails one network address may cause; a zero limit allows any number.
+	PerNetwork transient.Limit
+	Pseudonym  func(string) string
 }
 
 // Code makes the action otp.email.
@@ -43,7 +46,7 @@ type Proved struct {
 }
 
 func (e Email) run(ctx context.Context, c EmailSettings, t *action.Turn) (action.Result, error) {
-	ch := challenge{e.Limit, e.Pseudonym}
+	ch := challenge{e.Limit, e.PerNetwork, e.Pseudonym}
 	typed := c.To
 	if n, ok := t.View.Named(); ok && typed == "" {
 		typed = n.Identifier

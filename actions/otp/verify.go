@@ -46,7 +46,7 @@ func (e Email) verify(ctx context.Context, c VerifySettings, t *action.Turn) (ac
 	if err != nil {
 		return action.Result{Outcome: "failed"}, nil
 	}
-	ch := challenge{e.Limit, e.Pseudonym}
+	ch := challenge{e.Limit, e.PerNetwork, e.Pseudonym}
 	s, began := unbox(t.Box)
 	p := page(c.Title.Or("code.title"), typed, action.T("code.sent", "identifier", typed))
 	if c.Skip {

@@ -66,25 +66,9 @@ func (s *script) First(ctx context.Context) (int, error) {
 }
 
 func (s *script) connect(ctx context.Context, connector string, request json.RawMessage) (json.RawMessage, error) {
-	var r struct {
-		Get, Post, Put, Patch, Delete string
-		Query                         map[string]string
-		Body                          json.RawMessage
-	}
-	if err := json.Unmarshal(request, &r); err != nil {
-		return nil, fmt.Errorf("a connector call takes { get: \"/path\" }: %w", err)
-	}
-	req := action.ConnectorRequest{Query: r.Query, Body: r.Body}
-	for method, path := range map[string]string{"GET": r.Get, "POST": r.Post, "PUT": r.Put, "PATCH": r.Patch, "DELETE": r.Delete} {
-		if path != "" {
-			if req.Method != "" {
-				return nil, fmt.Errorf("a connector call has one method, not both %s and %s", req.Method, method)
-			}
-			req.Method, req.Path = method, path
-		}
-	}
-	if req.Method == "" {
-		return nil, fmt.Errorf("a connector call names a path: { get: \"/path\" }")
+	req, err := action.ReadRequest(request)
+	if err != nil {
+		return nil, err
 	}
 	reply, err := s.w.e.Connectors.Call(ctx, connector, req)
 	if err != nil {

@@ -203,7 +203,7 @@ func (s *Journeys) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Status, p.ID = http.StatusServiceUnavailable, "busy"
 		w.Header().Set("Retry-After", "2")
 	case r.Context().Err() != nil:
-		p.Status, p.ID = 499, "broken" // nobody is listening any more
+		p.Status, p.ID = http.StatusServiceUnavailable, "broken" // nobody is listening any more
 	default:
 		p.Status, p.ID, level = http.StatusServiceUnavailable, "broken", slog.LevelError
 		w.Header().Set("Retry-After", "5")

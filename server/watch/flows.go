@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -133,6 +134,13 @@ func (f *Flows) Version(ctx context.Context, name, hash string) (*check.Program,
 	f.known[name+"@"+hash] = p
 	f.mu.Unlock()
 	return p, p != nil
+}
+
+// All is the set of programs served, by flow name.
+func (f *Flows) All() map[string]*check.Program {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return maps.Clone(f.current)
 }
 
 // Names lists the flows served, sorted.
