@@ -24,12 +24,13 @@ func Consent(d identity.Directory) action.Action {
 		About: "Asks whether the client may have what it wants. What was allowed before, by account and client, is not asked again unless the client asks for it (prompt=consent). Elsewhere: Consent (Keycloak), Consentor (Curity)."},
 		func(ConsentSettings) action.Contract {
 			return action.Contract{Needs: verdict.Formula{verdict.Set(verdict.Identified)}, Outcomes: []action.OutcomeSpec{
-				{Name: "allowed", Gives: []verdict.FactSet{verdict.Set(verdict.Identified)}, Output: action.Describe[Consented](), Silent: true},
+				{Name: "allowed", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.Consented)}, Output: action.Describe[Consented](), Silent: true},
 				{Name: "refused"}}}
 		},
 		func(ctx context.Context, _ ConsentSettings, t *action.Turn) (action.Result, error) {
 			r := t.View.Request()
-			allowed := action.Result{Outcome: "allowed", Output: Consented{Scope: r.Scopes}}
+			allowed := action.Result{Outcome: "allowed", Output: Consented{Scope: r.Scopes}, Evidence: []verdict.Evidence{{
+				Method: "consent", Facts: verdict.Set(verdict.Consented), Subject: t.View.SubjectID(), At: t.Now}}}
 			if t.Input == nil && r.Consent != "always" {
 				before, err := d.Consent(ctx, t.View.SubjectID(), r.Client)
 				if err != nil && !errors.Is(err, identity.ErrNotFound) {

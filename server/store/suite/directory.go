@@ -2,6 +2,7 @@ package suite
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ func Directory(t *testing.T, open Open) {
 	t.Run("sessions", func(t *testing.T) { sessions(t, open) })
 	t.Run("disabling ends everything", func(t *testing.T) { disabling(t, open) })
 	t.Run("consent", func(t *testing.T) { consent(t, open) })
+	t.Run("attributes", func(t *testing.T) { attributes(t, open) })
 	t.Run("operators", func(t *testing.T) { operators(t, open) })
 }
 
@@ -332,4 +334,30 @@ func operators(t *testing.T, open Open) {
 	_, err = s.AccountByAny(ctx, "none@example.org")
 	expect.Is(t, err, identity.ErrNotFound)
 	expect.OK(t, s.Ping(ctx))
+}
+
+func attributes(t *testing.T, open Open) {
+	s, ctx := open(t, fixed), expect.Within(t)
+	find := func(want ...string) {
+		t.Helper()
+		ids, err := s.AccountsByAttribute(ctx, "number", "4711", 2)
+		expect.OK(t, err)
+		expect.Equal(t, "found", strings.Join(ids, ","), strings.Join(want, ","))
+	}
+	set := func(account, value string) {
+		t.Helper()
+		expect.OK(t, apply(t, s, identity.SetAttributes{Account: account, At: expect.Start, Attributes: map[string]json.RawMessage{"number": json.RawMessage(value)}}))
+	}
+	for _, id := range []string{"a", "b", "c"} {
+		a := Account(id)
+		a.Attributes["number"] = json.RawMessage(`"4711"`)
+		expect.OK(t, apply(t, s, identity.CreateAccount{Account: a}))
+	}
+	find("a", "b")
+	set("a", `"4712"`)
+	find("b", "c")
+	set("b", "null")
+	find("c")
+	set("c", "4711")
+	find()
 }

@@ -10,8 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/stile-id/stile/server/store/sql/pgconnect"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // postgres is a pool of connections to PostgreSQL. The driver keeps each connection's statements prepared.
@@ -36,7 +35,7 @@ func openPostgres(ctx context.Context, url string, connections int) (*postgres, 
 	if connections <= 0 {
 		connections = min(max(4*runtime.GOMAXPROCS(0), 8), 64)
 	}
-	db := pgconnect.Open(config)
+	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(5 * time.Minute)

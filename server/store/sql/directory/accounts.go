@@ -175,3 +175,17 @@ func (d Directory) Accounts(ctx context.Context, after string, limit int) ([]ide
 	}
 	return out, nil
 }
+
+// AccountsByAttribute lists the ids of at most limit accounts whose attribute is this text. Only short texts can be searched for.
+func (d Directory) AccountsByAttribute(ctx context.Context, name, value string, limit int) ([]string, error) {
+	var ids []string
+	err := d.DB.Each(ctx, `SELECT account FROM attributes WHERE name = $1 AND value = $2 ORDER BY account LIMIT $3`, func(scan database.Scan) error {
+		var id string
+		if err := scan(&id); err != nil {
+			return err
+		}
+		ids = append(ids, id)
+		return nil
+	}, name, value, int64(limit))
+	return ids, err
+}

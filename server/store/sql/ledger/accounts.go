@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/store/sql/database"
@@ -36,6 +37,9 @@ func createAccount(tx *database.Tx, a identity.Account) error {
 			a.ID, string(x.Kind), x.Canonical, x.Typed, x.Verified, int64(i+1)); err != nil {
 			return err
 		}
+	}
+	if err := indexAttributes(tx, a.ID, a.Attributes); err != nil {
+		return err
 	}
 	for _, c := range a.Credentials {
 		c.Account = a.ID
@@ -93,9 +97,34 @@ func setAttributes(tx *database.Tx, w identity.SetAttributes) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`UPDATE accounts SET attributes = $2 WHERE id = $1`, w.Account, text)
-	return err
+	if _, err = tx.Exec(`UPDATE accounts SET attributes = $2 WHERE id = $1`, w.Account, text); err != nil {
+		return err
+	}
+	return indexAttributes(tx, w.Account, w.Attributes)
 }
+
+// indexAttributes keeps the short texts among changed attributes where accounts are found by them; what is longer, or no text, cannot be
+// searched. Names with a colon are ours.
+func indexAttributes(tx *database.Tx, account string, changed map[string]json.RawMessage) error {
+	for name, raw := range changed {
+		var value string
+		if json.Unmarshal(raw, &value) != nil || value == "" || len(value) > maxSearchable || len(name) > maxSearchable ||
+			strings.ContainsAny(name, ":\x00") || strings.Contains(value, "\x00") {
+			if _, err := tx.Exec(`DELETE FROM attributes WHERE account = $1 AND name = $2`, account, name); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := tx.Exec(`INSERT INTO attributes (account, name, value) VALUES ($1, $2, $3)
+			ON CONFLICT (account, name) DO UPDATE SET value = excluded.value`, account, name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxSearchable is how long, in bytes, a text may be to be found by.
+const maxSearchable = 200
 
 // setStatus ends, when it disables, everything that rests on the account, in the same transaction.
 func (l Ledger) setStatus(tx *database.Tx, w identity.SetStatus) error {

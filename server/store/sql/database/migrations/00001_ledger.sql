@@ -11,6 +11,15 @@ CREATE TABLE accounts (
   version    BIGINT NOT NULL
 );
 
+-- Attributes that are short texts, so that accounts can be found by them.
+CREATE TABLE attributes (
+  account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+  name    TEXT NOT NULL,
+  value   TEXT NOT NULL,
+  PRIMARY KEY (account, name)
+);
+CREATE INDEX attributes_value ON attributes (name, value);
+
 -- Verified identifiers are unique by kind and canonical form; unverified ones reserve nothing.
 CREATE TABLE identifiers (
   account   TEXT    NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
