@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// inFlight begins journeys and leaves them waiting at the password, and tells what each of them keeps.
+func (s *server) inFlight(ctx context.Context, out io.Writer, n, callers int) error {
+	before, err := s.memory()
+	if err != nil {
+		return err
+	}
+	stored := s.stored()
+	query := url.Values{"client_id": {"bench"}, "response_type": {"code"}, "redirect_uri": {"http://127.0.0.1:9/cb"}, "scope": {"openid"},
+		"code_challenge": {challenge}, "code_challenge_method": {"S256"}}.Encode()
+	var wg sync.WaitGroup
+	failures := make(chan error, callers)
+	for i := range callers {
+		wg.Go(func() {
+			c := s.caller(i)
+			for k := range n / callers {
+				b := &browser{c: c, jar: map[string]string{}}
+				page, err := b.begin(ctx, query)
+				if err == nil {
+					_, err = b.answer(ctx, page, "who", url.Values{"identifier": {person(k % people)}})
+				}
+				if err != nil {
+					failures <- err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case err := <-failures:
+		return err
+	default:
+	}
+	after, err := s.memory()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "a journey in flight\t%.2f KiB of memory\t%.2f KiB of disk\t(aim 1 KiB)\t\n",
+		float64(after.anonymous-before.anonymous)/float64(n)/1024, float64(s.stored()-stored)/float64(n)/1024)
+	return err
+}
+
+// stored is the size of the embedded store's files.
+func (s *server) stored() int64 {
+	var total int64
+	files, _ := filepath.Glob(filepath.Join(s.dir, "data", "stile.db*"))
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil {
+			total += info.Size()
+		}
+	}
+	return total
+}

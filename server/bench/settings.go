@@ -1,0 +1,49 @@
+package main
+
+const settings = `issuer: %s
+listen: %s
+log-level: warn
+password: { memory: 8, iterations: 1, parallelism: 1, waiting: 1000 }
+limits: { failures: { burst: 0, per: 1m } }
+clients:
+  - id: bench
+    secrets: [%s]
+    redirect_uris: ["http://127.0.0.1:9/cb"]
+    grant_types: [authorization_code, refresh_token, client_credentials]
+    scopes: [openid, profile, email, api]
+    offline: true
+    first_party: true
+    introspect: any
+    flows: { default: plain, others: [hooked] }
+  - id: bench-jwt
+    secrets: [%s]
+    grant_types: [client_credentials]
+    scopes: [api]
+    token_format: jwt
+`
+
+const plainFlow = `flow: plain
+start: who
+accept: { urn:stile:basic: [one-factor] }
+steps:
+  who: { use: ask.identifier, next: { given: password } }
+  password: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
+`
+
+const hookedFlow = `flow: hooked
+hooks: hooked.ts
+start: who
+accept: { urn:stile:hooked: [one-factor] }
+steps:
+  who: { use: ask.identifier, next: { given: password } }
+  password: { use: password.verify, next: { ok: risk, forgot: denied, must-change: denied, locked: denied } }
+  risk: { use: decide, with: { call: risk }, next: { low: done, high: denied } }
+`
+
+const hookedScript = `interface Asked { request: { scopes: string[] }; evidence: { phishingResistant: boolean }[] }
+
+export function risk({ request, evidence }: Asked) {
+  const strong = evidence.some((e) => e.phishingResistant);
+  return request.scopes.includes("payments") && !strong ? "high" : "low";
+}
+`
