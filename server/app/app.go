@@ -43,8 +43,8 @@ type Options struct {
 	Flows fs.FS
 	// Mail takes letters instead of the settings' SMTP server.
 	Mail mail.Sender
-	// Mount adds routes of its own, before the server's.
-	Mount func(r *mux.Router, s *Server)
+	// Mount adds routes of its own, after the server's. Its error stops the start.
+	Mount func(r *mux.Router, s *Server) error
 	// HookCommand starts a hook worker; nil: this program.
 	HookCommand []string
 }

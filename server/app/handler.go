@@ -27,7 +27,7 @@ func (s *Server) newPages() (*pages.Pages, diag.Problems, diag.Sources, error) {
 }
 
 // newHandler puts all routes together, behind what every request passes.
-func (s *Server) newHandler(ctx context.Context, extra func(*mux.Router, *Server)) error {
+func (s *Server) newHandler(ctx context.Context, extra func(*mux.Router, *Server) error) error {
 	r := mux.NewRouter()
 	if err := s.mountOAuth(ctx, r); err != nil {
 		return err
@@ -36,8 +36,11 @@ func (s *Server) newHandler(ctx context.Context, extra func(*mux.Router, *Server
 	r.HandleFunc("/healthz", s.healthy).Methods(http.MethodGet, http.MethodHead)
 	r.HandleFunc("/readyz", s.ready).Methods(http.MethodGet, http.MethodHead)
 	r.Handle("/metrics", s.metrics.handler(s)).Methods(http.MethodGet)
+	s.mountAccount(r)
 	if extra != nil {
-		extra(r, s)
+		if err := extra(r, s); err != nil {
+			return err
+		}
 	}
 	r.NotFoundHandler = s.status(http.StatusNotFound, "not-found")
 	r.MethodNotAllowedHandler = s.status(http.StatusMethodNotAllowed, "method")
@@ -45,6 +48,21 @@ func (s *Server) newHandler(ctx context.Context, extra func(*mux.Router, *Server
 		s.pages.Problem(w, r, web.Problem{Status: http.StatusInternalServerError, ID: "broken", Reference: web.RequestID(r.Context())})
 	}, s.strictTransport(s.metrics.count(r))))
 	return nil
+}
+
+// mountAccount tells browsers and password managers where passwords and passkeys are managed (W3C change-password URL, passkey endpoints).
+func (s *Server) mountAccount(r *mux.Router) {
+	where := s.file.AccountURL
+	if where == "" {
+		return
+	}
+	r.HandleFunc("/.well-known/change-password", func(w http.ResponseWriter, q *http.Request) {
+		http.Redirect(w, q, where, http.StatusSeeOther)
+	}).Methods(http.MethodGet)
+	r.HandleFunc("/.well-known/passkey-endpoints", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"enroll": where, "manage": where})
+	}).Methods(http.MethodGet)
 }
 
 func (s *Server) status(code int, id string) http.Handler {

@@ -3,15 +3,11 @@ package app
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/stile-id/stile/actions/password"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/config"
@@ -34,49 +30,6 @@ func OpenOperator(ctx context.Context, f *config.File, log *slog.Logger) (*Opera
 	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: log,
 		Schedule: keys.Schedule{Every: config.Or(f.Lifetimes.KeyRotation, 0)}}
 	return &Operator{s}, nil
-}
-
-// NewAccount is an account to be added. ID may be empty; Password too.
-type NewAccount struct {
-	ID, Email, Password string
-	Attributes          map[string][]byte
-	MustChange          bool
-}
-
-// AddAccount adds an account whose address counts as verified: an operator vouches for it.
-func (o *Operator) AddAccount(ctx context.Context, n NewAccount) (string, error) {
-	canonical, err := identity.Canonical(identity.Email, n.Email, "")
-	if err != nil {
-		return "", fmt.Errorf("%q is no e-mail address", n.Email)
-	}
-	now := o.now()
-	id := n.ID
-	if id == "" {
-		v, err := uuid.NewV7()
-		if err != nil {
-			return "", fmt.Errorf("account id: %w", err)
-		}
-		id = v.String()
-	}
-	a := identity.Account{ID: id, Status: identity.Active, Created: now, Updated: now, Version: 1,
-		Identifiers: []identity.Identifier{{Kind: identity.Email, Canonical: canonical, Typed: n.Email, Verified: true}}}
-	a.Attributes = raw(n.Attributes)
-	if n.Password != "" {
-		hash, err := o.Hasher.Hash(ctx, n.Password)
-		if err != nil {
-			return "", err
-		}
-		c, err := password.Credential(uuid.NewString(), id, hash, n.MustChange, now)
-		if err != nil {
-			return "", fmt.Errorf("credential: %w", err)
-		}
-		a.Credentials = []identity.Credential{c}
-	}
-	err = o.Store.Apply(ctx, []identity.Write{identity.CreateAccount{Account: a}}, []journey.Audit{{At: now, Event: "account.created", Account: id}})
-	if errors.Is(err, identity.ErrConflict) {
-		return "", fmt.Errorf("an account with %s exists already: %w", n.Email, err)
-	}
-	return id, err
 }
 
 // Find returns the account that an id or any identifier names.
@@ -106,12 +59,4 @@ func (o *Operator) SetStatus(ctx context.Context, id string, status identity.Sta
 // Unlock forgets the counted tries of an account.
 func (o *Operator) Unlock(ctx context.Context, id string) error {
 	return o.Store.Apply(ctx, []identity.Write{identity.ClearAttempts{Key: "account:" + id}}, []journey.Audit{{At: o.now(), Event: "account.unlocked", Account: id}})
-}
-
-func raw(attributes map[string][]byte) map[string]json.RawMessage {
-	out := map[string]json.RawMessage{}
-	for k, v := range attributes {
-		out[k] = v
-	}
-	return out
 }

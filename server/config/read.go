@@ -87,6 +87,11 @@ func (f *File) check(n *flow.Node, ps *diag.Problems) {
 	case u.Scheme != "https" && (u.Scheme != "http" || !web.Loopback(u.Hostname())):
 		ps.Add("STILE-C03", at("issuer"), "use https; plain http is for localhost alone, because cookies and passkeys need https", "the issuer cannot be %s", f.Issuer)
 	}
+	if f.AccountURL != "" {
+		if a, err := url.Parse(f.AccountURL); err != nil || a.Host == "" || a.Scheme != "https" && !web.Loopback(a.Hostname()) {
+			ps.Add("STILE-C03", at("account-url"), "write https://app.example.com/account", "the account-url is no https address")
+		}
+	}
 	for i, p := range f.Proxies {
 		prefix, err := netip.ParsePrefix(p)
 		if err != nil {

@@ -27,6 +27,7 @@ type Settings struct {
 	Password   Password             `json:"password,omitzero" jsonschema_description:"Cost of a password hash (argon2id)."`
 	Hooks      Hooks                `json:"hooks,omitzero" jsonschema_description:"How scripts run."`
 	Mail       Mail                 `json:"mail,omitzero" jsonschema_description:"How mail leaves."`
+	AccountURL string               `json:"account-url,omitempty" jsonschema_description:"Where people manage their account: an app that asks for the account flow. Browsers and password managers are led there."`
 	Clients    []oauth.Client       `json:"clients,omitempty" jsonschema_description:"Apps. In client secrets, env:NAME and file:PATH stand for the secret itself; anything else is its SHA-256 in hex."`
 	Providers  map[string]Provider  `json:"providers,omitempty" jsonschema_description:"Outside identity providers, by name."`
 	Connectors map[string]Connector `json:"connectors,omitempty" jsonschema_description:"Outside systems that steps and hooks may call, by name."`
