@@ -91,10 +91,7 @@ func (s identifier) run(ctx context.Context, t *action.Turn) (action.Result, err
 }
 
 func (s identifier) passkey(ctx context.Context, t *action.Turn) (action.Result, error) {
-	if name := t.Input.Fields["passkey_error"]; t.Input.Fields["passkey"] == "" {
-		if name == "" {
-			name = "no-script"
-		}
+	if t.Input.Fields["passkey"] == "" {
 		return s.ask(t, "", nil, &action.Notice{Kind: "info", Text: action.T("passkey.cancelled")})
 	}
 	res, problem, err := s.p.Prove(ctx, t, t.Box, t.Input.Fields["passkey"])

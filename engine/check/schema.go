@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,13 +41,12 @@ func (s *Schemas) Check(code string, schema *action.Schema, n *flow.Node, at dia
 	if err != nil {
 		return fmt.Errorf("value of %s: %w", at, err)
 	}
-	var bad *jsonschema.ValidationError
-	switch err := c.Validate(value).(type) {
-	case nil:
+	err = c.Validate(value)
+	if err == nil {
 		return nil
-	case *jsonschema.ValidationError:
-		bad = err
-	default:
+	}
+	var bad *jsonschema.ValidationError
+	if !errors.As(err, &bad) {
 		return fmt.Errorf("validate %s: %w", at, err)
 	}
 	for _, leaf := range leaves(bad) {

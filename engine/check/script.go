@@ -45,7 +45,7 @@ func (b *build) hooks(src Source, scope string) (set HookSet, cases map[string][
 		return nil, cases
 	}
 	if made, ok := b.c.sets[src.Flow.Name]; ok {
-		b.hash.Write(made.imports)
+		_, _ = b.hash.Write(made.imports) // a hash never fails
 		return made.HookSet, cases
 	}
 	if b.c.world.Hooks == nil {
@@ -67,7 +67,7 @@ func (b *build) hooks(src Source, scope string) (set HookSet, cases map[string][
 		return nil, cases
 	}
 	made := hookSet{HookSet: set, imports: imports.Sum(nil)}
-	b.hash.Write(made.imports)
+	_, _ = b.hash.Write(made.imports)
 	b.c.sets[src.Flow.Name] = made
 	return set, cases
 }

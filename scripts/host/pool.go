@@ -111,8 +111,6 @@ func (p *Pool) enter(ctx context.Context) error {
 	}
 }
 
-func (p *Pool) leave() { <-p.running }
-
 // take gives an idle worker, or starts one.
 func (p *Pool) take(ctx context.Context) (*process, error) {
 	for {

@@ -48,7 +48,9 @@ func (c Cookies) Language() string { return c.prefix + "-lang" }
 
 // Make is a cookie that scripts cannot read and other sites' posts do not carry. age 0 means until the browser closes, negative: remove it.
 func (c Cookies) Make(name, value string, age time.Duration) *http.Cookie {
-	k := &http.Cookie{Name: name, Value: value, Path: c.path, Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	k := &http.Cookie{ //nolint:gosec // not Secure only on a loopback http issuer, see NewCookies
+		Name: name, Value: value, Path: c.path, Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
 	switch {
 	case age > 0:
 		k.MaxAge = int(age.Seconds())

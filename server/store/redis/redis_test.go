@@ -77,7 +77,7 @@ func TestRedis_BirthIsNewAfterAFailover(t *testing.T) {
 	replica := goredis.NewClient(to)
 	defer replica.Close()
 	host, port := from.Addr[:9], from.Addr[10:] // 127.0.0.1
-	if err := replica.SlaveOf(ctx, host, port).Err(); err != nil {
+	if err := replica.ReplicaOf(ctx, host, port).Err(); err != nil {
 		t.Fatal(err)
 	}
 	for end := time.Now().Add(time.Minute); replica.Exists(ctx, "birth").Val() == 0; time.Sleep(10 * time.Millisecond) {
@@ -86,7 +86,7 @@ func TestRedis_BirthIsNewAfterAFailover(t *testing.T) {
 		}
 	}
 	stop()
-	if err := replica.SlaveOf(ctx, "NO", "ONE").Err(); err != nil {
+	if err := replica.ReplicaOf(ctx, "NO", "ONE").Err(); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(time.Hour)

@@ -84,7 +84,7 @@ func (p *postgres) retry(ctx context.Context, work func() error) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(gap/2 + rand.N(gap)): // two that met once should not meet again
+		case <-time.After(gap/2 + rand.N(gap)): //nolint:gosec // no secret: two that met once should not meet again
 		}
 		gap *= 2
 	}
