@@ -1,0 +1,130 @@
+package pages
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/server/pages/words"
+	"github.com/stile-id/stile/server/web"
+)
+
+// Prompt implements web.Pages.
+func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
+	name := page.Name
+	if name == "" {
+		name = p.options.Name
+	}
+	look := p.look(page.Theme)
+	s := p.catalogue.Speak(p.language(w, r, page.URL, page.Locale), look.words, name)
+	v := p.frame(r, s, look)
+	v.Kind, v.Step = page.Prompt.Kind, page.Prompt.Step
+	v.Prompt = promptOf(page, s)
+	v.Title = title(page, s, name)
+	v.Script = p.assets.url["script.js"]
+	policy(w, !page.Leaves)
+	p.write(w, r, http.StatusOK, v)
+}
+
+// title is what the browser shows for the page, and what a screen reader says first: so an error or the answer to an action leads it.
+func title(page web.Page, s words.Speaker, name string) string {
+	t := s.Plain(page.Prompt.Title)
+	switch {
+	case len(page.Prompt.Problem) > 0:
+		t = s.Key("problem.prefix") + " " + t
+	case page.Prompt.Notice != nil:
+		t = s.Plain(page.Prompt.Notice.Text) + " – " + t
+	}
+	if name = words.Shown(name); name != "" && !strings.Contains(t, name) {
+		t += " – " + name
+	}
+	return t
+}
+
+// Problem implements web.Pages.
+func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, problem web.Problem) {
+	if problem.Status < 400 || problem.Status > 599 {
+		problem.Status = http.StatusInternalServerError
+	}
+	look := p.look(problem.Theme)
+	s := p.catalogue.Speak(p.language(w, r, "", problem.Locale), look.words, problem.Name)
+	said := said(problem, s)
+	if web.WantsJSON(r) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(problem.Status)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": problem.ID, "message": said, "reference": problem.Reference}) // the caller may have gone
+		return
+	}
+	v := p.frame(r, s, look)
+	v.Kind = "error." + problem.ID
+	v.Problem = problemOf(r, problem, s, said)
+	v.Title = s.Key("problem.prefix") + " " + v.Problem.Title + " – " + words.Shown(p.brand(problem.Name))
+	policy(w, true)
+	p.write(w, r, problem.Status, v)
+}
+
+func (p *Pages) brand(name string) string {
+	if name == "" {
+		return p.options.Name
+	}
+	return name
+}
+
+// sentence finds the key of a problem's words: its own, or what its status means.
+func sentence(problem web.Problem, s words.Speaker) string {
+	switch {
+	case s.Says(problem.ID+".title") && s.Says(problem.ID):
+		return problem.ID
+	case problem.Status >= 500:
+		return "broken"
+	}
+	return "bad-request"
+}
+
+func said(problem web.Problem, s words.Speaker) string {
+	return s.Key(sentence(problem, s), "ref", problem.Reference)
+}
+
+// policy sets what the browser may do with the page (CSP Level 3). formsStay says that no answer can lead to another origin: Chromium
+// applies form-action to every hop of the redirect after a post, so on a page whose answer may lead back to an app or on to
+// a provider the directive would stop the person there, and it is left out.
+func policy(w http.ResponseWriter, formsStay bool) {
+	csp := "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+	if formsStay {
+		csp += "; form-action 'self'"
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", csp)
+	h.Set("X-Frame-Options", "DENY")
+	// Not no-referrer: with that, browsers send `Origin: null` with our own forms, and those too old for Sec-Fetch-Site
+	// would be taken for another site. Other origins learn nothing either way.
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Add("Vary", "Accept-Language, Cookie")
+}
+
+// write renders into memory first, so that a failure is a clean 500 and never half a page.
+func (p *Pages) write(w http.ResponseWriter, r *http.Request, status int, v *frame) {
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, "page", v); err != nil {
+		p.options.Log.Error("page not rendered", slog.String("request", web.RequestID(r.Context())), slog.String("prompt", v.Kind), slog.String("cause", err.Error()))
+		http.Error(w, "Something went wrong on our side.", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", v.Lang)
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes()) // the browser may have gone
+	}
+}
+
+// keyed is a text of the words file.
+func keyed(key string, args ...any) action.Text { return action.T(key, args...) }
