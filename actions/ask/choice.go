@@ -27,10 +27,14 @@ type ChoiceOption struct {
 // Check refuses doubles and the name error.
 func (c ChoiceSettings) Check() []action.SettingProblem {
 	var out []action.SettingProblem
-	seen := map[string]bool{string(action.Failed): true}
+	seen := map[string]bool{}
 	for i, o := range c.Choices {
-		if seen[o.Outcome] {
-			out = append(out, action.SettingProblem{Setting: fmt.Sprintf("choices/%d/outcome", i), Message: "outcome " + o.Outcome + " is taken", Hint: "give each choice an outcome of its own, other than error"})
+		at := fmt.Sprintf("choices/%d/outcome", i)
+		switch {
+		case o.Outcome == string(action.Failed):
+			out = append(out, action.SettingProblem{Setting: at, Message: "error is every action's own outcome", Hint: "choose another name"})
+		case seen[o.Outcome]:
+			out = append(out, action.SettingProblem{Setting: at, Message: "two choices have the outcome " + o.Outcome, Hint: "give each an outcome of its own"})
 		}
 		seen[o.Outcome] = true
 	}

@@ -55,7 +55,7 @@ func (c FormSettings) Check() []action.SettingProblem {
 		case "step", "revision", "action", "value", "username", "password", "new_password", "passkey", "passkey_error", "can_passkey":
 			out = append(out, action.SettingProblem{Setting: at + "/name", Message: "pages use the field " + f.Name + " themselves", Hint: "choose another name"})
 		}
-		if _, err := regexp.Compile(f.Pattern); err != nil {
+		if _, err := regexp.Compile(whole(f.Pattern)); err != nil {
 			out = append(out, action.SettingProblem{Setting: at + "/pattern", Message: "this is no regular expression", Hint: err.Error()})
 		}
 		if (f.Type == "choice") != (len(f.Options) > 0) {
@@ -64,6 +64,9 @@ func (c FormSettings) Check() []action.SettingProblem {
 	}
 	return out
 }
+
+// whole makes a pattern match the whole value or nothing.
+func whole(pattern string) string { return `^(?:` + pattern + `)$` }
 
 // Form makes the action ask.form.
 func Form(region string) action.Action {
@@ -131,7 +134,7 @@ func (c FormSettings) read(typed map[string]string, region string) (map[string]a
 			bad(f, "required", "field.required")
 		case len([]rune(v)) > limit:
 			bad(f, "long", "field.long", "n", limit)
-		case f.Pattern != "" && !regexp.MustCompile(`^(?:`+f.Pattern+`)$`).MatchString(v):
+		case f.Pattern != "" && !regexp.MustCompile(whole(f.Pattern)).MatchString(v):
 			bad(f, "form", "field.form")
 		case f.Type == "number":
 			n, err := strconv.ParseFloat(v, 64)

@@ -121,13 +121,20 @@ func (s identifier) ask(t *action.Turn, typed string, problem *action.Problem, n
 		if err != nil {
 			return action.Result{}, err
 		}
+		if len(options) == 0 {
+			return s.others(res), nil // no browser makes passkeys here
+		}
 		res.Box = box
 		p.Passkey = &action.Ceremony{Mode: "autofill", Options: options, Action: "passkey"}
 		p.Others = append(p.Others, action.Button{Name: "passkey", Label: action.T("identifier.passkey"), Style: "passkey"})
 		p.Fields = append(p.Fields, action.Field{Name: "can_passkey", Type: action.FieldHidden})
 	}
+	return s.others(res), nil
+}
+
+func (s identifier) others(res action.Result) action.Result {
 	if s.c.Create != "" {
-		p.Others = append(p.Others, action.Button{Name: "create", Label: action.T("identifier.create"), Style: "link"})
+		res.Prompt.Others = append(res.Prompt.Others, action.Button{Name: "create", Label: action.T("identifier.create"), Style: "link"})
 	}
-	return res, nil
+	return res
 }

@@ -18,7 +18,11 @@ type MessageSettings struct {
 // Check wants both answers or none.
 func (c MessageSettings) Check() []action.SettingProblem {
 	if (len(c.Yes) > 0) != (len(c.No) > 0) {
-		return []action.SettingProblem{{Message: "yes and no come together", Hint: "set both, or neither"}}
+		given := "yes"
+		if len(c.No) > 0 {
+			given = "no"
+		}
+		return []action.SettingProblem{{Setting: given, OfKey: true, Message: "yes and no come together", Hint: "set both, or neither"}}
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func Enroll(r *Relying) action.Action {
 		func(EnrollSettings) action.Contract {
 			return action.Contract{Browser: true, Needs: needs(), Outcomes: []action.OutcomeSpec{
 				{Name: "ok", About: "a passkey was made", Gives: []verdict.FactSet{gives(true)}},
-				{Name: "later", About: "the person passed on, or this browser cannot"},
+				{Name: "later", About: "the person passed on, or this browser cannot", Silent: r.web == nil},
 				{Name: "stale", About: "the proof that would allow it is too old, or less than the account can give", Silent: true}}}
 		},
 		func(ctx context.Context, c EnrollSettings, t *action.Turn) (action.Result, error) {
@@ -52,6 +52,9 @@ func Enroll(r *Relying) action.Action {
 			}
 			if !mayManage(t, account, time.Duration(c.Fresh)) {
 				return action.Result{Outcome: "stale"}, nil
+			}
+			if r.web == nil {
+				return action.Result{Outcome: "later"}, nil
 			}
 			p := &action.Prompt{Title: c.Title.Or("passkey.new-title"), Body: []action.Text{action.T("offer.body")}}
 			return r.enrol(t, account, p, "ok")

@@ -53,7 +53,7 @@ func Offer(r *Relying) action.Action {
 			if t.Input == nil {
 				named, _ := t.View.Named()
 				switch {
-				case len(account.CredentialsOf(identity.PasskeyCredential)) > 0, !named.CanPasskey:
+				case len(account.CredentialsOf(identity.PasskeyCredential)) > 0, !named.CanPasskey, r.web == nil:
 					return action.Result{Outcome: "enough"}, nil
 				case t.Silent, before.Never, before.Times >= c.Times, t.Now.Unix() < before.Until, !mayManage(t, account, 15*time.Minute):
 					return action.Result{Outcome: "later"}, nil

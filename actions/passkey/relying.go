@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -20,15 +21,19 @@ import (
 
 // Relying is the relying party: it makes and checks ceremonies for one origin.
 type Relying struct {
-	web       *webauthn.WebAuthn
+	web       *webauthn.WebAuthn // nil where no browser makes passkeys
 	directory identity.Directory
 }
 
 // New makes a relying party of an issuer URL: its host is the RP id, its origin the only one accepted. name is shown by authenticators.
+// An RP id is a domain (WebAuthn Level 3 §5.1.2), so an issuer at an IP address has no passkeys: its steps pass on to another way.
 func New(issuer, name string, d identity.Directory) (*Relying, error) {
 	u, err := url.Parse(issuer)
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return &Relying{directory: d}, nil
 	}
 	w, err := webauthn.New(&webauthn.Config{RPID: u.Hostname(), RPDisplayName: name, RPOrigins: []string{u.Scheme + "://" + u.Host},
 		AuthenticatorSelection: protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementRequired, UserVerification: protocol.VerificationRequired}})
@@ -83,8 +88,11 @@ func gives(verified bool) verdict.FactSet {
 	return facts
 }
 
-// Offer implements ask.Passkeys: a ceremony for anyone, with an empty list for everyone.
+// Offer implements ask.Passkeys: a ceremony for anyone, with an empty list for everyone; none where no browser makes passkeys.
 func (r *Relying) Offer(*action.Turn) (options, box json.RawMessage, err error) {
+	if r.web == nil {
+		return nil, nil, nil
+	}
 	return r.assertion(nil, protocol.VerificationRequired)
 }
 
@@ -118,7 +126,7 @@ func (r *Relying) Prove(ctx context.Context, t *action.Turn, box json.RawMessage
 // signature over the challenge in box. want, when set, is the only account accepted.
 func (r *Relying) prove(ctx context.Context, t *action.Turn, want *identity.Account, box json.RawMessage, answer string) (action.Result, string, error) {
 	var s webauthn.SessionData
-	if len(box) == 0 || json.Unmarshal(box, &s) != nil {
+	if r.web == nil || len(box) == 0 || json.Unmarshal(box, &s) != nil {
 		return action.Result{}, "passkey.again", nil
 	}
 	parsed, err := protocol.ParseCredentialRequestResponseBytes([]byte(answer))

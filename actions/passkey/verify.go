@@ -34,11 +34,17 @@ func Verify(r *Relying) action.Action {
 				contract.Needs = verdict.Formula{verdict.Set(verdict.Identified)}
 				contract.Outcomes[1].Silent = true
 			}
+			if r.web == nil {
+				contract.Outcomes[1].Silent = true
+			}
 			return contract
 		}, r.verify)
 }
 
 func (r *Relying) verify(ctx context.Context, c VerifySettings, t *action.Turn) (action.Result, error) {
+	if r.web == nil {
+		return action.Result{Outcome: "other"}, nil
+	}
 	var want *identity.Account
 	if c.For == "subject" {
 		a, err := t.View.Subject(ctx)
