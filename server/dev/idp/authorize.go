@@ -23,7 +23,7 @@ type request struct {
 
 // asked is the page that names the person.
 type asked struct {
-	Query  string // the request, once more: the form's address carries it
+	Action string // the form's address carries the request once more
 	Person string
 	People []string
 }
@@ -90,7 +90,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	a := &asked{Query: r.URL.Query().Encode(), People: p.People}
+	a := &asked{Action: p.base + "/authorize?" + r.URL.Query().Encode(), People: p.People}
 	if address, err := known(q.hint); err == nil {
 		a.Person = address
 	}
