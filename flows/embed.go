@@ -7,8 +7,3 @@ import "embed"
 //
 //go:embed *.yaml *.ts
 var Shipped embed.FS
-
-// Starter is a shorter signin without employer and CRM, for a new deployment; the other shipped flows go with it.
-//
-//go:embed starter/signin.yaml
-var Starter []byte

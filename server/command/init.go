@@ -1,7 +1,7 @@
 package command
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,14 +12,23 @@ import (
 	"github.com/stile-id/stile/flows"
 )
 
-//go:embed start/stile.yaml
-var startSettings []byte
+// start is what a new deployment begins with: settings, and a shorter signin without employer and CRM. The other shipped flows go with it.
+//
+//go:embed start
+var start embed.FS
 
 func initial(s streams) *cobra.Command {
 	return &cobra.Command{Use: "init DIR", Short: "Write a commented starting point that runs", Args: cobra.ExactArgs(1),
 		Long: "Writes settings and flows into DIR. Nothing that is there is overwritten.",
 		RunE: func(_ *cobra.Command, args []string) error {
-			files := map[string][]byte{"stile.yaml": startSettings, "flows/signin.yaml": flows.Starter}
+			files := map[string][]byte{}
+			for to, from := range map[string]string{"stile.yaml": "start/stile.yaml", "flows/signin.yaml": "start/signin.yaml"} {
+				text, err := start.ReadFile(from)
+				if err != nil {
+					return err
+				}
+				files[to] = text
+			}
 			for _, name := range []string{"signup.yaml", "recover.yaml", "account.yaml"} {
 				text, err := fs.ReadFile(flows.Shipped, name)
 				if err != nil {
