@@ -72,7 +72,7 @@ func serve(t *testing.T, dir string, flows string) *dev.Dev {
 	f.Hooks.Deadline = action.Duration(10 * time.Second)
 	log := &quiet{}
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() || testing.Verbose() {
 			t.Logf("the server's log:\n%s", log)
 		}
 	})
