@@ -53,7 +53,10 @@ func (p *Pages) Mail(m action.Mail) (Message, error) {
 		}
 	}
 	v := mailView{Lang: s.Tag.String(), Dir: s.Dir(), Subject: oneLine(s.Plain(text(m.Template + ".subject"))), Sender: words.Shown(sender),
-		Title: s.Plain(text(m.Template + ".title")), Code: words.Shown(m.Args["code"]), Line: mailLine, Body: s.HTML(text(m.Template + ".body")), Sign: s.HTML(text("mail.sign"))}
+		Title: s.Plain(text(m.Template + ".title")), Line: mailLine, Body: s.HTML(text(m.Template + ".body")), Sign: s.HTML(text("mail.sign"))}
+	if s.Says(m.Template + ".life") { // only messages that are about a code show one
+		v.Code = words.Shown(m.Args["code"])
+	}
 	plain := []string{v.Title, s.Plain(text(m.Template + ".body"))}
 	if v.Code != "" {
 		plain = append(plain, v.Code)

@@ -22,6 +22,7 @@ type frame struct {
 	Problem                   *problemView
 	Languages                 []languageLink
 	LanguageLabel             string
+	LanguageName              string
 	Links                     []link
 }
 
@@ -29,7 +30,7 @@ type link struct{ URL, Label string }
 
 func (p *Pages) frame(r *http.Request, s words.Speaker, l *look) *frame {
 	v := &frame{Lang: s.Tag.String(), Dir: s.Dir(), Style: p.assets.url["style.css"], ThemeStyle: l.style, Logo: l.logo, Brand: p.options.Name,
-		Languages: p.menu(r, s.Language), LanguageLabel: s.Name}
+		Languages: p.menu(r, s.Language), LanguageLabel: s.Key("language"), LanguageName: s.Name}
 	for _, k := range []string{"help", "privacy"} {
 		if u := l.links[k]; u != "" {
 			v.Links = append(v.Links, link{URL: u, Label: s.Key(k)})
@@ -88,8 +89,8 @@ type promptView struct {
 }
 
 type problemLine struct {
-	Field string
-	Text  template.HTML
+	Field       string
+	Label, Text template.HTML
 }
 
 type noticeView struct {
@@ -152,6 +153,9 @@ func promptOf(page web.Page, s words.Speaker) *promptView {
 		for _, f := range p.Fields {
 			if f.Name == x.Field && f.Type != action.FieldHidden && f.Type != action.FieldUsername {
 				line.Field = f.Name
+				if len(p.Problem) > 1 { // several may say the same
+					line.Label = s.HTML(f.Label)
+				}
 			}
 		}
 		v.Problems = append(v.Problems, line)
