@@ -66,6 +66,8 @@ func Offer(r *Relying) action.Action {
 				return res, err
 			}
 			switch res.Outcome {
+			case "created":
+				res.Evidence = nil // whoever is here proved no more than before; the passkey counts when it is used
 			case "later", "never":
 				raw, err := json.Marshal(offered{Times: before.Times + 1, Until: t.Now.Add(time.Duration(c.Snooze)).Unix(), Never: res.Outcome == "never"})
 				if err != nil {
