@@ -27,6 +27,7 @@ type Journey struct {
 	Started  time.Time                  `json:"t"`
 	Expires  time.Time                  `json:"e"`
 	Last     *Decided                   `json:"l,omitempty"` // the turn that led here, to answer a repeat of it
+	Kept     int                        `json:"d,omitempty"` // revision whose answer last wrote to the ledger, on the way here
 	Ending   *Ending                    `json:"z,omitempty"` // set once ended
 }
 

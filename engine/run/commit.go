@@ -31,11 +31,14 @@ func (w *walk) settle(ctx context.Context, version int64, sum []byte, h Handle) 
 // commit writes the turn: to the ledger first if anything is to last, whose unique insert then decides the race, and to the
 // transient store. was is the version read there, 0 for a new journey.
 func (w *walk) commit(ctx context.Context, was int64, revision int, sum []byte) error {
+	lasting := len(w.writes) > 0 || len(w.then) > 0 || len(w.audit) > 0
+	if lasting {
+		w.j.Kept = revision
+	}
 	raw, err := journey.Encode(w.j)
 	if err != nil {
 		return err
 	}
-	lasting := len(w.writes) > 0 || len(w.then) > 0 || len(w.audit) > 0
 	if lasting {
 		out, err := w.outbox()
 		if err != nil {
@@ -52,7 +55,10 @@ func (w *walk) commit(ctx context.Context, was int64, revision int, sum []byte) 
 	}
 	_, err = w.e.Transient.Put(ctx, key(w.j.ID), raw, was, w.now, w.j.Expires)
 	if errors.Is(err, transient.ErrChanged) && lasting {
-		return nil // decided by the ledger; a repeat has brought the transient store up to date meanwhile
+		if _, _, err = w.e.prevail(ctx, w.j.ID, raw, revision, w.now); errors.Is(err, ErrGone) {
+			return nil // lost meanwhile; a repeat is answered from the ledger's row
+		}
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("store journey: %w", err)
@@ -90,22 +96,38 @@ func (w *walk) outbox() ([]journey.Message, error) {
 	return out, nil
 }
 
+// prevail makes what the ledger decided of a revision the journey's present, unless the present rests on it already. Turns that write
+// nothing are decided by the transient store alone, and one of them, a press of Back while a password was being checked, may
+// have been first there: what grew from it never happened. A read that only moved the store's version is no turn at all.
+func (e *Engine) prevail(ctx context.Context, id string, raw []byte, revision int, now time.Time) (*journey.Journey, int64, error) {
+	for try := 0; ; try++ {
+		j, version, err := e.load(ctx, id, now)
+		if err != nil || j.Kept >= revision {
+			return j, version, err
+		}
+		if j, err = journey.Decode(raw, now); err != nil {
+			return nil, 0, err
+		}
+		version, err = e.Transient.Put(ctx, key(id), raw, version, now, j.Expires)
+		switch {
+		case err == nil:
+			return j, version, nil
+		case !errors.Is(err, transient.ErrChanged) || try == 5:
+			return nil, 0, fmt.Errorf("store journey: %w", err)
+		}
+	}
+}
+
 // recover answers when the ledger says that this revision was decided before: by another answer, or by this one before a
 // crash kept the transient store from hearing of it.
 func (e *Engine) recover(ctx context.Context, h Handle, in Input, sum []byte, decided *journey.DecidedError, now time.Time) (Reply, error) {
-	j, version, err := e.load(ctx, h.ID, now)
+	next, err := journey.Decode(decided.Result, now)
+	if err != nil {
+		return Reply{}, ErrGone
+	}
+	j, version, err := e.prevail(ctx, h.ID, decided.Result, next.Revision-1, now)
 	if err != nil {
 		return Reply{}, err
-	}
-	if j.Revision <= in.Revision || in.Revision == AnyRevision {
-		next, err := journey.Decode(decided.Result, now)
-		if err != nil {
-			return Reply{}, ErrGone
-		}
-		if version, err = e.Transient.Put(ctx, key(h.ID), decided.Result, version, now, next.Expires); err != nil {
-			return Reply{}, fmt.Errorf("store journey: %w", err)
-		}
-		j = next
 	}
 	if repeats(j, in, sum, h.Binding) {
 		return e.again(ctx, j, version, h, now)
