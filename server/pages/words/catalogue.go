@@ -109,8 +109,8 @@ func (c *Catalogue) Base() *Language { return c.languages[0] }
 // plurals makes the rules of CLDR for a language answer with the name of the form a number takes.
 func plurals(tag language.Tag) (*i18n.Localizer, error) {
 	rules := tag
-	if _, private := pseudoBase[tag.String()]; private {
-		rules, _ = language.Parse(pseudoBase[tag.String()])
+	if pseudo(tag.String()) {
+		rules = language.MustParse(Base)
 	}
 	b := i18n.NewBundle(rules)
 	err := b.AddMessages(rules, &i18n.Message{ID: "form", Zero: "zero", One: "one", Two: "two", Few: "few", Many: "many", Other: "other"})

@@ -6,8 +6,10 @@ import (
 	"golang.org/x/text/language"
 )
 
-// pseudoBase names the language whose plural rules a pseudo-language has.
-var pseudoBase = map[string]string{"en-XA": Base, "ar-XB": Base}
+// Pseudo reports whether the language is made up. Its plural rules are those of Base.
+func (l *Language) Pseudo() bool { return pseudo(l.Tag.String()) }
+
+func pseudo(tag string) bool { return tag == "en-XA" || tag == "ar-XB" }
 
 const accents = "aáAÅbƀcçdđeéEÉfƒgğhĥiíIÎjĵkķlļmɱnñNÑoóOÖpþrŕsšSŠtťTŤuúUÛvṽwŵxẋyýzž"
 
@@ -59,6 +61,3 @@ func mirrored(ss []segment) []segment {
 	}
 	return out
 }
-
-// Pseudo reports whether the language is made up.
-func (l *Language) Pseudo() bool { _, ok := pseudoBase[l.Tag.String()]; return ok }
