@@ -3,8 +3,10 @@ package ask
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 
@@ -56,13 +58,21 @@ func (c FormSettings) Check() []action.SettingProblem {
 			out = append(out, action.SettingProblem{Setting: at + "/name", Message: "pages use the field " + f.Name + " themselves", Hint: "choose another name"})
 		}
 		if _, err := regexp.Compile(whole(f.Pattern)); err != nil {
-			out = append(out, action.SettingProblem{Setting: at + "/pattern", Message: "this is no regular expression", Hint: err.Error()})
+			out = append(out, action.SettingProblem{Setting: at + "/pattern", Message: "this is no regular expression: " + why(err), Hint: "patterns are RE2: no look-ahead and no back-references"})
 		}
 		if (f.Type == "choice") != (len(f.Options) > 0) {
 			out = append(out, action.SettingProblem{Setting: at, Message: "options belong to a choice, and a choice has options", Hint: "set type: choice and list options"})
 		}
 	}
 	return out
+}
+
+func why(err error) string {
+	var e *syntax.Error
+	if errors.As(err, &e) {
+		return e.Code.String()
+	}
+	return err.Error()
 }
 
 // whole makes a pattern match the whole value or nothing.

@@ -26,7 +26,7 @@ func (p Published) Check() []action.SettingProblem {
 	var out []action.SettingProblem
 	for name := range p {
 		if slices.Contains(ReservedClaims(), name) {
-			out = append(out, action.SettingProblem{Setting: name, Message: "the claim " + name + " is written by Stile alone", Hint: "publish it under another name"})
+			out = append(out, action.SettingProblem{Setting: name, Message: "the claim " + name + " is written by Stile alone", Hint: "publish it under another name", OfKey: true})
 		}
 	}
 	return out
@@ -51,7 +51,7 @@ func VarsSet() action.Action {
 		func(c Values) action.Contract {
 			contract := action.Contract{Outcomes: []action.OutcomeSpec{{Name: "ok", Silent: true}}}
 			for name := range c {
-				contract.Uses = append(contract.Uses, action.Use{Kind: action.UseVar, Name: name, Setting: name})
+				contract.Uses = append(contract.Uses, action.Use{Kind: action.UseVar, Name: name, Setting: name, OfKey: true})
 			}
 			return contract
 		},

@@ -14,6 +14,14 @@ type FlowSettings struct {
 	Inputs map[string]json.RawMessage `json:"inputs,omitempty" jsonschema:"description=Values for the inputs it declares."`
 }
 
+// Check wants a flow that can be looked into before anything runs.
+func (c FlowSettings) Check() []action.SettingProblem {
+	if c.Flow == "" {
+		return []action.SettingProblem{{Setting: "flow", Message: "which flow this is must be known before the flow runs", Hint: "write the name itself"}}
+	}
+	return nil
+}
+
 // Flow makes the action flow: another flow is walked in this step's place, with the facts and evidence of the caller.
 func Flow() action.Action {
 	return action.Define(action.Spec{Name: "flow", Title: "Run another flow",

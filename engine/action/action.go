@@ -81,17 +81,22 @@ const (
 	UseVar       UseKind = "var"
 )
 
-// Use is a reference from a setting to something declared elsewhere. Setting is its path in `with` (`connector`, `cases/0/when`).
-// Outcomes: the hook's returned strings must be outcomes of the step (decide).
+// Use is a reference from a setting to something declared elsewhere. Setting is its path in `with` (`connector`, `cases/0/when`);
+// OfKey: the setting's own name is the reference, not its value. Outcomes: the hook's returned strings must be outcomes of the step (decide).
 type Use struct {
 	Kind     UseKind
 	Name     string
 	Setting  string
+	OfKey    bool
 	Outcomes bool
 }
 
-// SettingProblem is something wrong with settings beyond their schema. Setting is the path in `with`.
-type SettingProblem struct{ Setting, Message, Hint string }
+// SettingProblem is something wrong with settings beyond their schema. Setting is the path in `with`; OfKey: its name is at fault,
+// not its value.
+type SettingProblem struct {
+	Setting, Message, Hint string
+	OfKey                  bool
+}
 
 // Checker is implemented by settings that have rules a schema cannot say.
 type Checker interface{ Check() []SettingProblem }
@@ -99,7 +104,8 @@ type Checker interface{ Check() []SettingProblem }
 // Action is one kind of step.
 type Action struct {
 	Spec Spec
-	// Bind decodes settings (JSON, ${…} already filled in or still in place) strictly and returns the step they make.
+	// Bind decodes settings (JSON, ${…} already filled in; before anything ran, null where a value is wholly read) strictly and
+	// returns the step they make.
 	Bind func(settings json.RawMessage) (Bound, error)
 }
 

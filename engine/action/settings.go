@@ -14,8 +14,11 @@ import (
 // Duration is a time span in settings: 800ms, 30s, 5m, 12h, 30d.
 type Duration time.Duration
 
-// UnmarshalJSON reads a span; a ${…} template is left for when the step runs and reads as zero.
+// UnmarshalJSON reads a span; null leaves it as it is.
 func (d *Duration) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
 		return errors.New("a time span is a text such as 30s, 5m or 30d")
@@ -33,7 +36,7 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 
 // JSONSchema describes the form for editors.
 func (Duration) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(ms|s|m|h|d))+$`, Examples: []any{"30s", "30d"}}
+	return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]{1,6}(ms|s|m|h|d))+$`, Examples: []any{"30s", "30d"}}
 }
 
 // ParseDuration reads 800ms, 30s, 5m, 12h, 30d and sums of them; nothing negative and nothing over ten years.
@@ -65,6 +68,9 @@ type Words map[string]string
 
 // UnmarshalJSON reads a string or a map from language to string.
 func (w *Words) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
 	var s string
 	if json.Unmarshal(b, &s) == nil {
 		*w = Words{"": s}

@@ -25,6 +25,7 @@ type World struct {
 	Registry  action.Registry
 	Hooks     Hooks
 	Flow      func(name string) (Source, bool)
+	Flows     func() []string // names of all flows, for hints; may be nil
 	Connector func(name string) bool
 	Provider  func(name string) bool
 	Consent   string // action run at the end for clients that ask for consent; "" for none
@@ -53,9 +54,10 @@ func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
 	for _, in := range src.Flow.Inputs {
 		b.program.Callable = b.program.Callable || in.Default == nil
 	}
+	b.program.Inputs = src.Flow.Inputs
 	b.program.Start = b.flow(src, "", nil)
 	b.consent()
-	if !b.problems.Failed() {
+	if !b.problems.Failed() && !b.flawed {
 		b.graph()
 		b.data()
 	}
@@ -72,6 +74,7 @@ type build struct {
 	program  *Program
 	problems diag.Problems
 	seen     map[string]bool // flows whose own problems have been told
+	flawed   bool            // a flow could not be read whole: nothing is said of what follows from that
 	hash     interface {
 		Write([]byte) (int, error)
 		Sum([]byte) []byte
@@ -93,15 +96,15 @@ func (b *build) add(code string, at diag.Pos, hint, format string, args ...any) 
 }
 
 func (b *build) accept(f *flow.Flow) {
+	known := []string{"one-factor", "two-factor", "identified", "new-account", "knowledge", "possession", "inherence", "phishing-resistant", "user-verified", "email-proved", "recovery-proved", "vouched-one", "vouched-two"}
 	for _, a := range f.Accept {
-		formula, unknown, ok := verdict.Any(a.AnyOf...)
-		if !ok {
-			known := []string{"one-factor", "two-factor", "identified", "new-account", "knowledge", "possession", "inherence", "phishing-resistant", "user-verified", "email-proved", "recovery-proved", "vouched-one", "vouched-two"}
-			hint := "known facts: " + strings.Join(known, ", ")
-			if near := flow.Nearest(unknown, known); near != "" {
-				hint = "did you mean `" + near + "`?"
+		for i, name := range a.AnyOf {
+			if _, _, ok := verdict.Any(name); !ok && name != "" {
+				b.add("STILE-F08", a.Facts[i], near(name, known), "%q is no fact", name)
 			}
-			b.add("STILE-F08", a.At, hint, "%q is no fact", unknown)
+		}
+		formula, _, ok := verdict.Any(a.AnyOf...)
+		if !ok {
 			continue
 		}
 		b.program.Accept = append(b.program.Accept, verdict.Assurance{Name: a.Name, Formula: formula})
@@ -114,6 +117,7 @@ func (b *build) flow(src Source, scope string, ret func(end string) string) stri
 	first := !b.seen[f.Name]
 	b.seen[f.Name] = true
 	fmt.Fprintf(b.hash, "%s\x00%s\x00%s\x00%x\x00", scope, f.Name, f.Hash, sha256.Sum256(src.Hooks))
+	b.flawed = b.flawed || f.Flawed
 	set, cases := b.hooks(src, scope)
 	vars := map[string]flow.Variable{}
 	for _, v := range f.Vars {
@@ -123,7 +127,7 @@ func (b *build) flow(src Source, scope string, ret func(end string) string) stri
 		vars[v.Name] = v
 	}
 	if f.Start != "" && f.Step(f.Start) == nil {
-		b.add("STILE-G01", f.StartAt, nearStep(f, f.Start), "the flow starts at %q, which is no step", f.Start)
+		b.add("STILE-G01", f.StartAt, nearStep(f, f.Start, "name a step of this flow"), "the flow starts at %q, which is no step", f.Start)
 	}
 	for i := range f.Steps {
 		if len(b.program.Nodes) > MaxNodes {
@@ -150,28 +154,43 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 			}
 			b.add("STILE-F09", s.UseAt, hint, "there is no action %q", s.Use)
 		}
+		b.targets(src.Flow, s)
 		return
 	}
 	n := &Node{Path: scope + s.Name, Scope: scope, Step: s.Name, Spec: a.Spec, Bind: a.Bind, Before: s.Before, After: s.After,
-		Hooks: set, Cases: cases, Vars: vars, Next: map[action.Outcome]string{}}
+		Hooks: set, Cases: cases, Vars: vars, Inputs: src.Flow.Inputs, scriptless: src.Flow.Hooks == "", Next: map[action.Outcome]string{}}
 	b.program.Nodes[n.Path] = n
 	b.order = append(b.order, &place{node: n, step: s})
-	if err := b.c.schemas.Check("STILE-F10", a.Spec.Config, s.With, s.At, &b.problems); err != nil {
+	told := len(b.problems)
+	fits, err := b.c.schemas.Fits(a.Spec.Config)
+	if err == nil {
+		n.Fits = fits
+		err = b.c.schemas.Check("STILE-F10", a.Spec.Config, s.With, s.At, &b.problems)
+	}
+	if err != nil {
 		b.add("STILE-F10", s.At, "", "the settings of %s cannot be checked: %v", s.Name, err)
 		return
 	}
 	n.With = compiled(s.With, &b.problems)
 	bound, err := a.Bind(n.With.contractJSON())
 	if err != nil {
-		if !b.problems.Failed() {
-			b.add("STILE-F10", s.At, "see the action's page", "%v", err)
+		if len(b.problems) == told {
+			b.add("STILE-F10", settingAt(s, "", false), "see the action's page", "%v", err)
 		}
+		b.targets(src.Flow, s)
 		return
 	}
 	for _, p := range bound.Problems {
-		b.add("STILE-F10", settingAt(s, p.Setting), p.Hint, "%s", p.Message)
+		b.add("STILE-F10", settingAt(s, p.Setting, p.OfKey), p.Hint, "%s", p.Message)
 	}
 	n.Contract = bound.Contract
+	if n.Contract.Calls != "" && s.Before+s.After != "" {
+		at := s.BeforeAt
+		if s.Before == "" {
+			at = s.AfterAt
+		}
+		b.add("STILE-G10", at, "put the hook on a step inside the called flow", "step %s runs another flow, which has no place for a hook", s.Name)
+	}
 	if _, static := n.With.Static(); static && s.Before == "" {
 		n.Bound = &bound
 	}
@@ -201,9 +220,16 @@ func (b *build) expand(n *Node) {
 	n.Contract.Outcomes = outcomes
 }
 
-func settingAt(s *flow.Step, setting string) diag.Pos {
-	if setting == "" || s.With == nil {
+// settingAt is the place of a setting's value, or of its name; of all settings when setting is "".
+func settingAt(s *flow.Step, setting string, ofKey bool) diag.Pos {
+	if s.With == nil {
 		return s.At
+	}
+	if m := s.With.Member(setting); m != nil && ofKey {
+		return m.At
+	}
+	if setting == "" {
+		return s.With.At
 	}
 	if n, _ := s.With.Path(strings.Split(setting, "/")...); n != nil && n.At.Line > 0 {
 		return n.At
@@ -211,15 +237,12 @@ func settingAt(s *flow.Step, setting string) diag.Pos {
 	return s.At
 }
 
-func nearStep(f *flow.Flow, name string) string {
+func nearStep(f *flow.Flow, name, otherwise string, ends ...string) string {
 	var names []string
 	for _, s := range f.Steps {
 		names = append(names, s.Name)
 	}
-	if near := flow.Nearest(name, append(names, flow.Done, flow.Denied)); near != "" {
-		return "did you mean `" + near + "`?"
-	}
-	return "name a step of this flow"
+	return meant(name, append(names, ends...), otherwise)
 }
 
 // consent adds the step that is walked after done for clients that ask for consent.

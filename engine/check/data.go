@@ -32,7 +32,8 @@ type assigned struct {
 	in     map[string]bits
 }
 
-// edge is one way on and what taking it provides.
+// edge is one way on and what taking it provides. A step that runs again and ends without an output takes nothing away here:
+// before its first run it had none either, so what is certain at the step never counts its own.
 type edge struct {
 	to       string
 	outcome  action.Outcome
@@ -140,18 +141,26 @@ func (a *assigned) check(r reading, in bits) {
 		}
 	case "vars":
 		if len(parts) > 1 {
-			if _, ok := r.node.Vars[parts[1]]; !ok && r.node.Leave == nil {
-				a.b.add("STILE-D01", at, "declare it under `vars:` at the top of the flow", "there is no var %q", parts[1])
+			if _, ok := r.node.Vars[parts[1]]; !ok {
+				a.b.add("STILE-D01", at, meant(parts[1], slices.Sorted(maps.Keys(r.node.Vars)), "declare it under `vars:` at the top of the flow"), "there is no var %q", parts[1])
 			}
 		}
-	case "inputs", "claims":
+	case "inputs":
+		if len(parts) > 1 && !slices.ContainsFunc(r.node.Inputs, func(v flow.Variable) bool { return v.Name == parts[1] }) {
+			var names []string
+			for _, v := range r.node.Inputs {
+				names = append(names, v.Name)
+			}
+			a.b.add("STILE-D01", at, meant(parts[1], names, "declare it under `inputs:` at the top of the flow"), "this flow has no input %q", parts[1])
+		}
+	case "claims":
 	case "evidence", "outcome", "output", "fields", "settings", "options":
 		if !r.script {
 			a.b.add("STILE-D01", at, "only hooks can read this", "${%s} cannot be read here", r.read.Path)
 		}
 	default:
 		if !r.script {
-			a.b.add("STILE-D01", at, "known here: request, subject, steps, vars, inputs, claims", "there is nothing called %q to read", parts[0])
+			a.b.add("STILE-D01", at, near(parts[0], []string{"request", "subject", "steps", "vars", "inputs", "claims"}), "there is nothing called %q to read", parts[0])
 		}
 	}
 }
@@ -208,9 +217,13 @@ func outputFields(p *Program, n *Node) (fields []string, any, gives bool) {
 // lacking words a shortest path from the start to a node on which nothing provides item.
 func (a *assigned) lacking(to string, item int) string {
 	type hop struct{ from, label string }
-	came := map[string]hop{a.b.program.Start: {}}
-	queue := []string{a.b.program.Start}
-	for len(queue) > 0 && to != a.b.program.Start {
+	start := a.b.program.Start
+	if to == start {
+		return "the flow starts with " + to
+	}
+	came := map[string]hop{start: {}}
+	queue := []string{start}
+	for len(queue) > 0 {
 		n := a.b.program.Nodes[queue[0]]
 		queue = queue[1:]
 		if n == nil {
@@ -231,20 +244,28 @@ func (a *assigned) lacking(to string, item int) string {
 		}
 	}
 	words := []string{to}
-	for at := to; at != a.b.program.Start; at = came[at].from {
+	for at := to; at != start; at = came[at].from {
+		if _, reached := came[at]; !reached {
+			return to // never: what is certainly assigned follows the same edges
+		}
 		if l := came[at].label; l != "" {
 			words = append(words, l)
 		}
 	}
 	slices.Reverse(words)
-	return strings.Join(words, " → ")
+	return strings.ReplaceAll(strings.Join(words, " → "), "/!", "/")
 }
 
 func near(name string, known []string) string {
+	return meant(name, known, "known here: "+strings.Join(known, ", "))
+}
+
+// meant is a hint: the name that was probably meant, else what to do.
+func meant(name string, known []string, otherwise string) string {
 	if n := flow.Nearest(name, known); n != "" {
 		return "did you mean `" + n + "`?"
 	}
-	return "known here: " + strings.Join(known, ", ")
+	return otherwise
 }
 
 // requestFields and subjectFields are what `request` and `subject` hold for templates and hooks.

@@ -107,22 +107,30 @@ func (b *build) follow(queue []string, seen map[string]bool) {
 	}
 }
 
-// silentEdges are the edges a journey can take without asking anybody.
-func (b *build) silentEdges(n *Node) []string {
+// hop is an edge a journey can take without asking anybody. Going in and out of a called flow has no label.
+type hop struct{ to, label string }
+
+func (b *build) silentEdges(n *Node) []hop {
+	var out []hop
 	if n.Enter != nil || n.Leave != nil {
-		return b.after(n)
+		for _, to := range b.after(n) {
+			label := ""
+			if n.Enter != nil && to == n.Next[action.Failed] {
+				label = n.Path + "." + string(action.Failed)
+			}
+			out = append(out, hop{to, label})
+		}
+		return out
 	}
-	var out []string
 	for _, o := range n.Contract.Outcomes {
 		if o.Silent {
-			out = append(out, n.Next[o.Name])
+			out = append(out, hop{n.Next[o.Name], n.Path + "." + string(o.Name)})
 		}
 	}
 	if to, ok := n.Next[action.Failed]; ok {
-		out = append(out, to)
+		out = append(out, hop{to, n.Path + "." + string(action.Failed)})
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }
 
 // silentCycles tells of a way round on which nobody is asked: a journey would run in it for ever.
@@ -135,10 +143,11 @@ func (b *build) silentCycles() {
 			continue
 		}
 		type frame struct {
-			path string
-			next []string
+			path  string
+			next  []hop
+			taken string // label of the edge followed last
 		}
-		stack := []frame{{start.node.Path, b.silentEdges(start.node)}}
+		stack := []frame{{path: start.node.Path, next: b.silentEdges(start.node)}}
 		colour[start.node.Path] = grey
 		for len(stack) > 0 && !told {
 			top := &stack[len(stack)-1]
@@ -147,7 +156,8 @@ func (b *build) silentCycles() {
 				stack = stack[:len(stack)-1]
 				continue
 			}
-			to := top.next[0]
+			to := top.next[0].to
+			top.taken = top.next[0].label
 			top.next = top.next[1:]
 			n := b.program.Nodes[to]
 			if n == nil {
@@ -156,18 +166,20 @@ func (b *build) silentCycles() {
 			switch colour[to] {
 			case white:
 				colour[to] = grey
-				stack = append(stack, frame{to, b.silentEdges(n)})
+				stack = append(stack, frame{path: to, next: b.silentEdges(n)})
 			case grey:
 				var cycle []string
 				for i := len(stack) - 1; i >= 0; i-- {
-					cycle = append(cycle, stack[i].path)
+					if l := stack[i].taken; l != "" {
+						cycle = append(cycle, l)
+					}
 					if stack[i].path == to {
 						break
 					}
 				}
 				slices.Reverse(cycle)
-				b.add("STILE-G07", b.at(to), "let one of these steps ask a person, or lead it elsewhere",
-					"a journey could go round for ever without asking anybody: %s", strings.Join(append(cycle, to), " → "))
+				b.add("STILE-G07", b.at(to), "lead one of these outcomes elsewhere, or put a step that asks a person between them",
+					"a journey could go round for ever without asking anybody: %s", strings.Join(append(cycle, strings.Replace(to, "/!", "/", 1)), " → "))
 				told = true
 			}
 		}

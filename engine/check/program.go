@@ -19,6 +19,7 @@ type Program struct {
 	Nodes  map[string]*Node
 	// Callable: some input has no default, so the flow can only be called by another.
 	Callable bool
+	Inputs   []flow.Variable // take their defaults when the flow is begun by itself
 }
 
 // Ends as targets of Node.Next; they cannot be paths of steps.
@@ -39,14 +40,18 @@ type Node struct {
 	Contract action.Contract
 	With     *Settings
 	Bind     func(json.RawMessage) (action.Bound, error)
+	Fits     func(json.RawMessage) error // whether settings, once filled in, are what the action's schema allows
 	Before   string
 	After    string
 	Hooks    HookSet
 	Cases    []string // names of the step's expressions in Hooks, in order
 	// Enter is set on a step that calls a flow, Leave on the nodes that end one.
-	Enter *Call
-	Leave *Return
-	Vars  map[string]flow.Variable // declared in the step's flow
+	Enter      *Call
+	Leave      *Return
+	Vars       map[string]flow.Variable // declared in the step's flow
+	scriptless bool                     // the step's flow names no hook file
+	// Inputs are declared in the step's flow.
+	Inputs []flow.Variable
 }
 
 // Call is the beginning of a sub-flow: where to go on, and what to hand in.

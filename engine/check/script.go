@@ -3,8 +3,10 @@ package check
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
@@ -34,7 +36,7 @@ func (b *build) hooks(src Source, scope string) (set HookSet, cases map[string][
 		for k, text := range bound.Contract.Expressions {
 			name := fmt.Sprintf("%s/%d", s.Name, k)
 			cases[s.Name] = append(cases[s.Name], name)
-			expressions = append(expressions, Expression{Name: name, Text: text, At: expressionAt(s, k, text)})
+			expressions = append(expressions, Expression{Name: name, Text: text, At: expressionAt(s, text)})
 		}
 	}
 	if src.Flow.Hooks != "" && src.Hooks == nil {
@@ -52,12 +54,16 @@ func (b *build) hooks(src Source, scope string) (set HookSet, cases map[string][
 		b.add("STILE-F11", src.Flow.At, "", "this flow needs scripts and there is nothing to run them")
 		return nil, cases
 	}
-	imports := sha256.New()
+	// What hooks import is part of the flow's version, in whatever order the compiler asks for it.
+	var mu sync.Mutex
+	modules := map[string][sha256.Size]byte{}
 	read := src.Import
-	if read != nil { // what hooks import is part of the flow's version
+	if read != nil {
 		read = func(path string) ([]byte, error) {
 			text, err := src.Import(path)
-			fmt.Fprintf(imports, "%s\x00%x\x00", path, sha256.Sum256(text))
+			mu.Lock()
+			defer mu.Unlock()
+			modules[path] = sha256.Sum256(text)
 			return text, err
 		}
 	}
@@ -65,6 +71,10 @@ func (b *build) hooks(src Source, scope string) (set HookSet, cases map[string][
 	b.problems = append(b.problems, ps...)
 	if ps.Failed() {
 		return nil, cases
+	}
+	imports := sha256.New()
+	for _, path := range slices.Sorted(maps.Keys(modules)) {
+		fmt.Fprintf(imports, "%s\x00%x\x00", path, modules[path])
 	}
 	made := hookSet{HookSet: set, imports: imports.Sum(nil)}
 	_, _ = b.hash.Write(made.imports)
@@ -79,14 +89,14 @@ type hookSet struct {
 }
 
 // expressionAt finds the text of an expression in the step's settings.
-func expressionAt(s *flow.Step, k int, text string) diag.Pos {
-	at, n := s.At, 0
+func expressionAt(s *flow.Step, text string) diag.Pos {
+	at := s.At
 	s.With.Walk(func(v *flow.Node) {
 		if v.Kind == flow.String && v.Text == text {
 			if at = v.At; v.Quoted {
 				at.Col++
+				at.Len = max(0, at.Len-2)
 			}
-			n++
 		}
 	})
 	return at
@@ -95,7 +105,9 @@ func expressionAt(s *flow.Step, k int, text string) diag.Pos {
 // function checks that a hook exists and that what it returns, as far as its text tells, are outcomes of the step.
 func (b *build) function(n *Node, name string, at diag.Pos, s *flow.Step, outcomes bool) {
 	if n.Hooks == nil {
-		b.add("STILE-D08", at, "add `hooks: name.ts` at the top of the flow and export the function there", "hook %q cannot be found: the flow has no hook file that compiles", name)
+		if n.scriptless {
+			b.add("STILE-D08", at, "add `hooks: name.ts` at the top of the flow and export the function there", "hook %q cannot be found: the flow names no hook file", name)
+		} // else why the file does not compile has been told
 		return
 	}
 	f, ok := n.Hooks.Functions()[name]
@@ -117,7 +129,7 @@ func (b *build) function(n *Node, name string, at diag.Pos, s *flow.Step, outcom
 	for _, r := range f.Reads {
 		b.reads = append(b.reads, reading{node: n, read: r, what: "hook " + name, script: true})
 	}
-	if !outcomes {
+	if !outcomes || s.All != "" {
 		return
 	}
 	for _, r := range f.Returns {
@@ -127,7 +139,7 @@ func (b *build) function(n *Node, name string, at diag.Pos, s *flow.Step, outcom
 	}
 	if !f.Exact {
 		b.problems = append(b.problems, diag.Problem{Code: "STILE-D10", Severity: diag.Note, At: f.At,
-			Message: fmt.Sprintf("hook %s computes its outcome; that it is always one of step %s cannot be proved", name, s.Name),
+			Message: fmt.Sprintf("hook %s computes what it returns; that next of step %s names it cannot be proved", name, s.Name),
 			Hint:    "return text literals where you can; any other value takes the error edge"})
 	}
 }

@@ -121,8 +121,12 @@ func (s *Settings) append(b []byte, n *flow.Node, read func(string) (json.RawMes
 		}
 		return append(b, '}')
 	case flow.String:
-		if t, ok := s.templates[n]; ok {
+		t, ok := s.templates[n]
+		switch {
+		case ok && read != nil:
 			return append(b, fill(t, read)...)
+		case ok && len(t.Parts) == 1 && t.Parts[0].Path != "":
+			return append(b, "null"...)
 		}
 	}
 	plain, _ := n.MarshalJSON()
@@ -160,31 +164,11 @@ func plain(v json.RawMessage) string {
 	return string(v)
 }
 
-// contractJSON is the settings as far as they are known before anything ran: a value that is wholly read is left out.
+// contractJSON is the settings as far as they are known before anything ran: a value that is wholly read is null, which
+// decodes to the setting's default, and text around a ${…} stays as it is written.
 func (s *Settings) contractJSON() json.RawMessage {
 	if s.static != nil {
 		return s.static
 	}
-	return s.without(s.node)
-}
-
-func (s *Settings) without(n *flow.Node) json.RawMessage {
-	out := map[string]json.RawMessage{}
-	for _, m := range n.Members {
-		if s.whole(m.Value) {
-			continue
-		}
-		if m.Value.Kind == flow.Map {
-			out[m.Key] = s.without(m.Value)
-			continue
-		}
-		out[m.Key], _ = m.Value.MarshalJSON()
-	}
-	b, _ := json.Marshal(out)
-	return b
-}
-
-func (s *Settings) whole(n *flow.Node) bool {
-	t, ok := s.templates[n]
-	return ok && len(t.Parts) == 1 && t.Parts[0].Path != ""
+	return s.append(nil, s.node, nil)
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 // wire connects a step's outcomes to their targets and tells of those that lead nowhere.
 func (b *build) wire(f *flow.Flow, s *flow.Step, n *Node, scope string, ret func(string) string) {
+	b.targets(f, s)
 	target := func(to string) string {
 		switch {
 		case to == flow.Done || to == flow.Denied:
@@ -34,9 +36,6 @@ func (b *build) wire(f *flow.Flow, s *flow.Step, n *Node, scope string, ret func
 	}
 	if s.All != "" {
 		to := target(s.All)
-		if to == "" {
-			b.add("STILE-G04", s.NextAt, nearStep(f, s.All), "step %s leads to %q, which is no step", s.Name, s.All)
-		}
 		if n.Contract.Open {
 			b.add("STILE-G02", s.NextAt, "write `next: { name: step, … }` with an entry for each outcome the hook returns", "step %s does not name its outcomes", s.Name)
 		}
@@ -54,19 +53,37 @@ func (b *build) wire(f *flow.Flow, s *flow.Step, n *Node, scope string, ret func
 			b.add("STILE-G03", e.At, hint, "%s has no outcome %q", s.Use, e.Outcome)
 			continue
 		}
-		to := target(e.To)
-		if to == "" && e.To != "" {
-			b.add("STILE-G04", e.ToAt, nearStep(f, e.To), "outcome %s of step %s leads to %q, which is no step", e.Outcome, s.Name, e.To)
-		}
-		n.Next[action.Outcome(e.Outcome)] = to
+		n.Next[action.Outcome(e.Outcome)] = target(e.To)
 	}
-	at := s.NextAt
-	if at.Line == 0 {
-		at = s.At
-	}
+	var loose, add []string
 	for _, name := range names {
-		if _, wired := n.Next[action.Outcome(name)]; !wired {
-			b.add("STILE-G02", at, "add `"+name+": denied` or another step to next", "outcome %q of step %s leads nowhere", name, s.Name)
+		if _, wired := n.Next[action.Outcome(name)]; !wired && name != string(action.Failed) {
+			loose, add = append(loose, name), append(add, name+": denied")
+		}
+	}
+	switch {
+	case len(loose) == 0:
+	case s.NextAt.Line == 0:
+		b.add("STILE-G02", s.At, "add `next: { "+strings.Join(add, ", ")+" }`, with steps where it goes on", "step %s leads nowhere", s.Name)
+	case len(loose) == 1:
+		b.add("STILE-G02", s.NextAt, "add `"+add[0]+"` or another step to next", "outcome %s of step %s leads nowhere", loose[0], s.Name)
+	default:
+		last := len(loose) - 1
+		b.add("STILE-G02", s.NextAt, "add `"+strings.Join(add, ", ")+"` to next, or other steps", "outcomes %s and %s of step %s lead nowhere",
+			strings.Join(loose[:last], ", "), loose[last], s.Name)
+	}
+}
+
+// targets tells of edges that lead to no step.
+func (b *build) targets(f *flow.Flow, s *flow.Step) {
+	const hint = "name a step of this flow, or one of its ends: done, denied"
+	is := func(to string) bool { return to == "" || to == flow.Done || to == flow.Denied || f.Step(to) != nil }
+	if !is(s.All) {
+		b.add("STILE-G04", s.NextAt, nearStep(f, s.All, hint, flow.Done, flow.Denied), "step %s leads to %q, which is no step", s.Name, s.All)
+	}
+	for _, e := range s.Next {
+		if !is(e.To) {
+			b.add("STILE-G04", e.ToAt, nearStep(f, e.To, hint, flow.Done, flow.Denied), "outcome %s of step %s leads to %q, which is no step", e.Outcome, s.Name, e.To)
 		}
 	}
 }
@@ -82,8 +99,11 @@ func outcomeNames(c action.Contract) []string {
 // uses checks what settings refer to by name.
 func (b *build) uses(s *flow.Step, n *Node) {
 	for _, u := range n.Contract.Uses {
-		at := settingAt(s, u.Setting)
+		at := settingAt(s, u.Setting, u.OfKey)
 		if u.Name == "" || flow.HasTemplate(u.Name) {
+			if u.Kind != action.UseConnector { // connectors are all declared; the others change what the step gives
+				b.add("STILE-F10", at, "write the name itself", "which %s this is must be known before the flow runs", u.Kind)
+			}
 			continue
 		}
 		switch u.Kind {
@@ -101,7 +121,7 @@ func (b *build) uses(s *flow.Step, n *Node) {
 			}
 		case action.UseVar:
 			if _, ok := n.Vars[u.Name]; !ok {
-				b.add("STILE-D01", at, "declare it under `vars:` at the top of the flow", "there is no var %q", u.Name)
+				b.add("STILE-D01", at, meant(u.Name, slices.Sorted(maps.Keys(n.Vars)), "declare it under `vars:` at the top of the flow"), "there is no var %q", u.Name)
 			}
 		case action.UseHook:
 			b.function(n, u.Name, at, s, u.Outcomes)
@@ -119,11 +139,15 @@ func (b *build) uses(s *flow.Step, n *Node) {
 
 // call walks a called flow in place of the step.
 func (b *build) call(s *flow.Step, n *Node, scope string) {
-	name, at := n.Contract.Calls, settingAt(s, "flow")
+	name, at := n.Contract.Calls, settingAt(s, "flow", false)
 	src, ok := b.c.world.Flow(name)
 	switch {
 	case !ok:
-		b.add("STILE-G08", at, "name a flow of this folder", "there is no flow %q", name)
+		hint := "name a flow of this folder"
+		if b.c.world.Flows != nil {
+			hint = near(name, b.c.world.Flows())
+		}
+		b.add("STILE-G08", at, hint, "there is no flow %q", name)
 		return
 	case name == b.program.Name || slices.Contains(b.calling, name):
 		b.add("STILE-G09", at, "lead back to an earlier step instead", "flow %s calls itself: %s", name, strings.Join(append(append([]string{b.program.Name}, b.calling...), name), " → "))
@@ -142,7 +166,7 @@ func (b *build) call(s *flow.Step, n *Node, scope string) {
 	ret := func(end string) string {
 		path := inner + "!" + end
 		if b.program.Nodes[path] == nil {
-			leave := &Node{Path: path, Scope: inner, Step: "!" + end, Leave: &Return{Caller: n.Path, Outcome: action.Outcome(end)}}
+			leave := &Node{Path: path, Scope: inner, Step: "!" + end, Vars: n.Enter.Vars, Inputs: src.Flow.Inputs, Leave: &Return{Caller: n.Path, Outcome: action.Outcome(end)}}
 			if end == flow.Done {
 				leave.Leave.Outputs = outputs
 			}

@@ -26,12 +26,14 @@ type Flow struct {
 	At      diag.Pos
 	File    string
 	Hash    string // hex SHA-256 of the source
+	Flawed  bool   // Read found errors; what follows from them is not worth telling
 }
 
 // Assurance is one entry of accept: an acr and the facts of which any one suffices.
 type Assurance struct {
 	Name  string
 	AnyOf []string
+	Facts []diag.Pos // of each of AnyOf
 	At    diag.Pos
 }
 

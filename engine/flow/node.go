@@ -27,12 +27,14 @@ func (k Kind) String() string {
 
 // Node is one value of a YAML or JSON text with its place.
 type Node struct {
-	Kind    Kind
-	At      diag.Pos
-	Text    string // of a String, or a Bool, Number as JSON writes it
-	Quoted  bool   // a String that begins one character after At
-	Items   []*Node
-	Members []Member
+	Kind   Kind
+	At     diag.Pos
+	Text   string // of a String, or a Bool, Number as JSON writes it
+	Quoted bool   // a String that begins one character after At
+	// Verbatim: the text stands in the source as it reads, so a place inside it can be counted from At.
+	Verbatim bool
+	Items    []*Node
+	Members  []Member
 }
 
 // Member is one entry of a Map, in source order. Keys are unique.

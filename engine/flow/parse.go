@@ -2,7 +2,6 @@ package flow
 
 import (
 	"encoding/json"
-	"errors"
 	"math/big"
 	"strconv"
 	"strings"
@@ -35,13 +34,17 @@ func Parse(file string, source []byte) (*Node, diag.Problems) {
 		ps.Add("STILE-F01", top, "a flow starts with `flow: name`, `start: step` and `steps:`", "the file is empty")
 		return nil, ps
 	}
-	var doc yaml.Node
-	if err := yaml.Load(source, &doc); err != nil {
-		at, message := yamlProblem(file, err)
-		ps.Add("STILE-F01", at, "check indentation, quotes and brackets around this place", "this is not YAML: %s", message)
+	if at, found := oddBreak(file, source); found {
+		ps.Add("STILE-F01", at, "end lines with a line feed (with or without a carriage return before it), or write \\u2028 in quotes", "a line ends in a way editors do not show")
 		return nil, ps
 	}
-	p := parser{file: file, problems: &ps}
+	lines := strings.Split(string(source), "\n")
+	var doc yaml.Node
+	if err := yaml.Load(source, &doc); err != nil {
+		ps = append(ps, malformed(file, lines, err))
+		return nil, ps
+	}
+	p := parser{file: file, problems: &ps, lines: lines}
 	n := p.node(&doc, 0)
 	if ps.Failed() || n == nil {
 		return nil, ps
@@ -52,11 +55,44 @@ func Parse(file string, source []byte) (*Node, diag.Problems) {
 type parser struct {
 	file     string
 	problems *diag.Problems
+	lines    []string
 	count    int
 }
 
+// pos is where a value stands and, when it stands there as it reads, how long it is.
 func (p *parser) pos(n *yaml.Node) diag.Pos {
-	return diag.Pos{File: p.file, Line: n.Line, Col: n.Column, Len: utf8.RuneCountInString(n.Value)}
+	at := diag.Pos{File: p.file, Line: n.Line, Col: n.Column}
+	if at.Line > len(p.lines) { // a value that is not there stands behind the last line
+		at.Line, at.Col = len(p.lines), 1
+	}
+	if n.Kind != yaml.ScalarNode {
+		return at
+	}
+	if p.verbatim(n) {
+		at.Len = utf8.RuneCountInString(n.Value)
+		if quoted(n) {
+			at.Len += 2
+		}
+	}
+	return at
+}
+
+func quoted(n *yaml.Node) bool { return n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 }
+
+// verbatim reports whether the value's text stands in the source at its place letter by letter: no escapes, on one line.
+func (p *parser) verbatim(n *yaml.Node) bool {
+	if n.Line < 1 || n.Line > len(p.lines) || n.Column < 1 {
+		return false
+	}
+	line, skip := p.lines[n.Line-1], n.Column-1
+	if quoted(n) {
+		skip++
+	}
+	for ; skip > 0 && line != ""; skip-- {
+		_, size := utf8.DecodeRuneInString(line)
+		line = line[size:]
+	}
+	return skip == 0 && strings.HasPrefix(line, n.Value)
 }
 
 func (p *parser) node(n *yaml.Node, depth int) *Node {
@@ -99,7 +135,11 @@ func (p *parser) members(out *Node, n *yaml.Node, depth int) {
 		key := n.Content[i]
 		at := p.pos(key)
 		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" {
-			p.problems.Add("STILE-F02", at, "write a plain name before the colon", "a key must be a plain name")
+			hint := "write a plain name before the colon"
+			if key.Value == "<<" {
+				hint = "write the entries out; `<<` takes none over"
+			}
+			p.problems.Add("STILE-F02", at, hint, "a key must be a plain name")
 			continue
 		}
 		if first, twice := seen[key.Value]; twice {
@@ -115,7 +155,7 @@ func (p *parser) members(out *Node, n *yaml.Node, depth int) {
 
 func (p *parser) scalar(out *Node, n *yaml.Node) {
 	out.Kind, out.Text = String, n.Value
-	out.Quoted = n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0
+	out.Quoted, out.Verbatim = quoted(n), p.verbatim(n)
 	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		return
 	}
@@ -147,12 +187,21 @@ func jsonNumber(s string) (string, bool) {
 	return strconv.FormatFloat(f, 'g', -1, 64), true
 }
 
-func yamlProblem(file string, err error) (diag.Pos, string) {
-	var e *yaml.LoadError
-	if errors.As(err, &e) {
-		return diag.Pos{File: file, Line: e.Mark.Line, Col: e.Mark.Column}, e.Message
+// oddBreak finds what YAML takes for the end of a line and editors mostly do not: places behind it would be told wrongly.
+func oddBreak(file string, b []byte) (diag.Pos, bool) {
+	at := diag.Pos{File: file, Line: 1, Col: 1}
+	text := string(b)
+	for i, r := range text {
+		switch {
+		case r == '\r' && !strings.HasPrefix(text[i+1:], "\n"), r == '\u0085', r == '\u2028', r == '\u2029':
+			return at, true
+		case r == '\n':
+			at.Line, at.Col = at.Line+1, 1
+		default:
+			at.Col++
+		}
 	}
-	return diag.Pos{File: file, Line: 1, Col: 1}, "it must hold exactly one document"
+	return at, false
 }
 
 func badUTF8(file string, b []byte) diag.Pos {

@@ -73,6 +73,7 @@ func Read(file string, source []byte) (*Flow, diag.Problems) {
 			r.problems.Add("STILE-F04", f.At, need.hint, "the flow has no %q", need.key)
 		}
 	}
+	f.Flawed = ps.Failed()
 	return f, ps
 }
 
@@ -103,7 +104,7 @@ func (r *reader) accept(n *Node) (out []Assurance) {
 			r.problems.Add("STILE-F05", m.Value.At, "name at least one fact, for example [one-factor]", "%s accepts nothing", m.Key)
 		}
 		for _, v := range list {
-			a.AnyOf = append(a.AnyOf, r.text(v, "a fact"))
+			a.AnyOf, a.Facts = append(a.AnyOf, r.text(v, "a fact")), append(a.Facts, v.At)
 		}
 		out = append(out, a)
 	}
@@ -135,7 +136,11 @@ func (r *reader) variables(n *Node, what string) (out []Variable) {
 				r.problems.Add("STILE-F05", v.Default.At, "give a default of that type, or change the type", "the default of %s is %s, not a %s", v.Name, v.Default.Kind, v.Type)
 			}
 		default:
-			r.problems.Add("STILE-F05", m.Value.At, "types are string, number, boolean, list, map", "%s %s has no known type", what, v.Name)
+			at, names := m.Value.At, []string{"string", "number", "boolean", "list", "map"}
+			if t := m.Value.Get("type"); t != nil {
+				at = t.At
+			}
+			r.problems.Add("STILE-F05", at, near(v.Type, names, "types are "), "%s %s has no known type", strings.TrimSuffix(what, "s"), v.Name)
 		}
 		out = append(out, v)
 	}

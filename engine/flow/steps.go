@@ -40,11 +40,15 @@ func (r *reader) key(m Member) string {
 }
 
 func (r *reader) unknown(m Member, known string) {
-	hint := "known here: " + strings.Join(strings.Fields(known), ", ")
-	if near := Nearest(m.Key, strings.Fields(known)); near != "" {
-		hint = "did you mean `" + near + "`?"
+	r.problems.Add("STILE-F02", m.At, near(m.Key, strings.Fields(known), "known here: "), "%q is not known here", m.Key)
+}
+
+// near is a hint: the known name that was probably meant, else all of them.
+func near(name string, known []string, all string) string {
+	if n := Nearest(name, known); n != "" {
+		return "did you mean `" + n + "`?"
 	}
-	r.problems.Add("STILE-F02", m.At, hint, "%q is not known here", m.Key)
+	return all + strings.Join(known, ", ")
 }
 
 func (r *reader) steps(n *Node) (out []Step) {
@@ -101,7 +105,7 @@ func (r *reader) next(s *Step, n *Node) {
 		return
 	}
 	for _, e := range n.Members {
-		s.Next = append(s.Next, Edge{Outcome: e.Key, At: e.At, To: r.text(e.Value, "a target"), ToAt: e.Value.At})
+		s.Next = append(s.Next, Edge{Outcome: e.Key, At: e.At, To: r.text(e.Value, "the target of "+e.Key), ToAt: e.Value.At})
 	}
 }
 

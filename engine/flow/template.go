@@ -16,7 +16,7 @@ type Template struct {
 type Part struct {
 	Text string
 	Path string
-	At   diag.Pos // of the path in the source, when the text stands on one line
+	At   diag.Pos // of the path in the source when the text stands there verbatim, else of the text
 }
 
 // HasTemplate reports whether a text reads anything.
@@ -51,8 +51,9 @@ func ParseTemplate(n *Node) (Template, diag.Problems) {
 		}
 		literal(rest[:i])
 		end := strings.IndexByte(rest[i:], '}')
-		place := at
-		if place.Col > 0 {
+		place := n.At
+		if n.Verbatim && at.Col > 0 {
+			place = at
 			place.Col += utf8.RuneCountInString(s[:offset+i])
 			place.Len = 2
 		}
@@ -61,7 +62,9 @@ func ParseTemplate(n *Node) (Template, diag.Problems) {
 			return t, ps
 		}
 		path := rest[i+2 : i+end]
-		place.Len = utf8.RuneCountInString(path) + 3
+		if n.Verbatim {
+			place.Len = utf8.RuneCountInString(path) + 3
+		}
 		if !validPath(path) {
 			ps.Add("STILE-F07", place, "inside ${…} stands only a path such as steps.who.identifier; use a switch or a hook for conditions", "%q is not a path", path)
 		}

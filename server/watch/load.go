@@ -100,6 +100,7 @@ func Compile(folder Folder, world check.World) Compiled {
 		names = append(names, f.Name)
 	}
 	world.Flow = func(name string) (check.Source, bool) { s, ok := sources[name]; return s, ok }
+	world.Flows = func() []string { return names }
 	compiler := check.NewCompiler(world)
 	programs := map[string]*check.Program{}
 	for _, name := range names {
