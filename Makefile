@@ -16,7 +16,7 @@ help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 build: ## Build ./stile
-	go build -trimpath -o stile .
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o stile .
 
 run: build ## Serve the product with its development extras on http://localhost:8080
 	./stile serve --dev

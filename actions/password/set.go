@@ -2,11 +2,9 @@ package password
 
 import (
 	"context"
-	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/ccojocar/zxcvbn-go"
 	"github.com/google/uuid"
 
 	"github.com/stile-id/stile/engine/action"
@@ -137,25 +135,4 @@ func fresh(t *action.Turn, within time.Duration) bool {
 		}
 	}
 	return false
-}
-
-// guessable compares the whole password with lists of common ones and with words a stranger knows about the person.
-// Only the first 72 characters are scored; what follows cannot make a password weaker.
-func guessable(password string, a *identity.Account, client string) bool {
-	words := []string{"stile", strings.ToLower(client)}
-	for _, i := range a.Identifiers {
-		words = append(words, i.Canonical)
-		words = append(words, strings.FieldsFunc(i.Canonical, func(r rune) bool { return r == '@' || r == '.' || r == '+' })...)
-	}
-	head := []rune(normal(password))
-	if len(head) > 72 {
-		head = head[:72]
-	}
-	lower := strings.ToLower(string(head))
-	for _, w := range words {
-		if w != "" && (lower == w || len(w) >= 4 && len(strings.ReplaceAll(lower, w, "")) < 4) {
-			return true
-		}
-	}
-	return zxcvbn.PasswordStrength(string(head), words).Score < 2
 }
