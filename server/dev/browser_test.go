@@ -172,6 +172,12 @@ func (b *browser) submit(button *html.Node, fields ...string) {
 	if form == nil || attr(form, "method") != "post" {
 		b.t.Fatalf("the button stands in no form that posts: %s", b.text)
 	}
+	b.submitForm(form, button, fields...)
+}
+
+// submitForm posts a form with what is in it, as a button of it or, without one, as script does.
+func (b *browser) submitForm(form, button *html.Node, fields ...string) {
+	b.t.Helper()
 	v := url.Values{}
 	for n := range form.Descendants() {
 		if n.Type != html.ElementNode || n.Data != "input" && n.Data != "textarea" || attr(n, "name") == "" {
@@ -188,8 +194,8 @@ func (b *browser) submit(button *html.Node, fields ...string) {
 		}
 		v.Set(fields[i], fields[i+1])
 	}
-	if name := attr(button, "name"); name != "" {
-		v.Set(name, attr(button, "value"))
+	if button != nil && attr(button, "name") != "" {
+		v.Set(attr(button, "name"), attr(button, "value"))
 	}
 	r, err := http.NewRequest(http.MethodPost, b.resolve(attr(form, "action")), strings.NewReader(v.Encode()))
 	if err != nil {

@@ -62,7 +62,12 @@ func (q *quiet) String() string {
 // serve runs a whole development server on a free port until the test ends. dir keeps its data.
 func serve(t *testing.T, dir string, flows string) *dev.Dev {
 	t.Helper()
-	d, err := dev.New(dev.Options{Listen: "127.0.0.1:0", Data: dir, Flows: flows})
+	return serveAt(t, "127.0.0.1:0", dir, flows)
+}
+
+func serveAt(t *testing.T, listen, dir, flows string) *dev.Dev {
+	t.Helper()
+	d, err := dev.New(dev.Options{Listen: listen, Data: dir, Flows: flows})
 	if err != nil {
 		t.Fatal(err)
 	}
