@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/server/pages/words"
 	"github.com/stile-id/stile/server/web"
 )
@@ -125,6 +124,3 @@ func (p *Pages) write(w http.ResponseWriter, r *http.Request, status int, v *fra
 		_, _ = w.Write(b.Bytes()) // the browser may have gone
 	}
 }
-
-// keyed is a text of the words file.
-func keyed(key string, args ...any) action.Text { return action.T(key, args...) }

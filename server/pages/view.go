@@ -48,7 +48,7 @@ type problemView struct {
 
 func problemOf(r *http.Request, p web.Problem, s words.Speaker, said string) *problemView {
 	key := sentence(p, s)
-	v := &problemView{Title: s.Key(key + ".title"), Sentence: s.HTML(keyed(key, "ref", p.Reference))}
+	v := &problemView{Title: s.Key(key + ".title"), Sentence: s.HTML(action.T(key, "ref", p.Reference))}
 	if p.Reference != "" && !strings.Contains(said, p.Reference) {
 		v.Reference = s.Key("problem.reference", "ref", p.Reference)
 	}
@@ -142,7 +142,7 @@ func promptOf(page web.Page, s words.Speaker) *promptView {
 	v := &promptView{Title: s.HTML(p.Title), ProblemTitle: s.Key("problem.title"), Account: words.Shown(p.Account), AccountLabel: s.Key("signed-in-as"),
 		AccountLTR: strings.Contains(p.Account, "@"), More: s.Key("more"), MoreWaysLabel: s.Key("more-ways")}
 	if p.Switch && p.Account != "" {
-		v.Switch = &actionView{answer: a, Name: "restart", Class: "link", Label: s.HTML(keyed("not-you"))}
+		v.Switch = &actionView{answer: a, Name: "restart", Class: "link", Label: s.HTML(action.T("not-you"))}
 	}
 	for _, t := range p.Body {
 		v.Body = append(v.Body, s.HTML(t))
@@ -179,7 +179,7 @@ func (v *promptView) notice(page web.Page, s words.Speaker) {
 		}
 		v.Notice = &noticeView{Kind: kind, Text: s.HTML(n.Text)}
 	case page.Stale:
-		v.Notice = &noticeView{Kind: "info", Text: s.HTML(keyed("notice.stale"))}
+		v.Notice = &noticeView{Kind: "info", Text: s.HTML(action.T("notice.stale"))}
 	}
 }
 
@@ -251,7 +251,7 @@ func (v *promptView) others(p *action.Prompt, a answer, s words.Speaker) {
 		v.Buttons = append([]actionView{actionOf(*p.Equal, a, s)}, v.Buttons...)
 	}
 	if p.Back {
-		v.Buttons = append(v.Buttons, actionView{answer: a, Name: "back", Class: "link", Label: s.HTML(keyed("back"))})
+		v.Buttons = append(v.Buttons, actionView{answer: a, Name: "back", Class: "link", Label: s.HTML(action.T("back"))})
 	}
 	v.Others = len(v.Ways)+len(v.Buttons) > 0
 }

@@ -60,3 +60,12 @@ func defaults(suffix string) map[string]Colour {
 	}
 	return out
 }
+
+// Defaults are the default theme's colours by role: in light and in dark.
+func Defaults() map[string][2]string {
+	out := map[string][2]string{}
+	for _, r := range roles() {
+		out[r.name] = [2]string{r.light, r.dark}
+	}
+	return out
+}

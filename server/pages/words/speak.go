@@ -51,8 +51,13 @@ func (s Speaker) Plain(t action.Text) string {
 // Key is Plain by key.
 func (s Speaker) Key(key string, args ...any) string { return s.Plain(action.T(key, args...)) }
 
-// Says reports whether there are words for a key.
-func (s Speaker) Says(key string) bool { _, ok := s.entry(key); return ok }
+// Says reports whether there are words for this very key.
+func (s Speaker) Says(key string) bool {
+	if _, ok := s.own.entry(s.Language, key); ok {
+		return true
+	}
+	return s.Language.Has(key) || s.base.Has(key)
+}
 
 func (s Speaker) write(w *writer, t action.Text, depth int) {
 	if depth > maxDepth {
@@ -142,7 +147,7 @@ func (s Speaker) value(w *writer, slot string, v any, depth int) {
 		}
 		w.typed(x)
 	case action.Text:
-		if in := x.Key + ".in"; s.has(in) {
+		if in := x.Key + ".in"; s.Says(in) {
 			x.Key = in // as it stands within a sentence
 		}
 		s.write(w, x, depth+1)
@@ -163,13 +168,6 @@ func (s Speaker) value(w *writer, slot string, v any, depth int) {
 	default:
 		w.typed(fmt.Sprint(x))
 	}
-}
-
-func (s Speaker) has(key string) bool {
-	if _, ok := s.own.entry(s.Language, key); ok {
-		return true
-	}
-	return s.Language.Has(key) || s.base.Has(key)
 }
 
 // number is a value as plural rules read it.
