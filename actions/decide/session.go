@@ -84,11 +84,25 @@ func remembered(ctx context.Context, d identity.Directory, session string) (*ide
 		return nil, nil, nil // unreadable evidence proves nothing
 	}
 	for _, e := range all {
-		if e.Subject == account.ID && (e.Credential == "" || unchanged(account, e)) {
+		e.Facts = lasting(e.Facts)
+		if e.Subject == account.ID && len(e.Facts) > 0 && (e.Credential == "" || unchanged(account, e)) {
 			good = append(good, e)
 		}
 	}
 	return account, good, nil
+}
+
+// lasting leaves out what was true of the journey that made the session and says nothing about this one: an account made then is not
+// new now, and a recovery opens the way to one new password, not to all that come while the session lives.
+func lasting(facts verdict.FactSet) (out verdict.FactSet) {
+	for _, f := range facts {
+		switch f {
+		case verdict.NewAccount, verdict.RecoveryProved, verdict.Consented, verdict.Approved, verdict.BothSides:
+		default:
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func unchanged(a *identity.Account, e verdict.Evidence) bool {

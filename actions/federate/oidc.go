@@ -150,12 +150,12 @@ func (p *Providers) stay(d Provider, _ *action.Turn, title action.Text, url stri
 
 // redeem exchanges the code and checks the id_token: signature by the provider's keys, issuer, audience, times, nonce.
 func (p *Providers) redeem(ctx context.Context, d Provider, t *action.Turn, away pending) (Answer, error) {
-	if iss := t.Input.Fields["iss"]; iss != "" && iss != d.Issuer {
-		return Answer{}, errors.New("the answer names another issuer") // RFC 9207 §2.4: mix-up
-	}
 	found, err := p.discovered(ctx, d)
 	if err != nil {
 		return Answer{}, err
+	}
+	if iss := t.Input.Fields["iss"]; iss != d.Issuer && (iss != "" || named(found)) {
+		return Answer{}, errors.New("the answer names another issuer, or none") // RFC 9207 §2.4: mix-up
 	}
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, d.Client), 10*time.Second)
 	defer cancel()
@@ -175,6 +175,9 @@ func (p *Providers) redeem(ctx context.Context, d Provider, t *action.Turn, away
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(away.Nonce)) != 1 {
 		return Answer{}, errors.New("id_token: another nonce")
 	}
+	if err := party(id, d.ClientID); err != nil {
+		return Answer{}, err
+	}
 	if id.Subject == "" || len(id.Subject) > 255 {
 		return Answer{}, errors.New("id_token: no usable subject")
 	}
@@ -189,6 +192,28 @@ func (p *Providers) redeem(ctx context.Context, d Provider, t *action.Turn, away
 	}
 	answer.Issuer, answer.Subject = id.Issuer, id.Subject
 	return answer, nil
+}
+
+// named reports whether the provider says that its answers name it (RFC 9207 §3).
+func named(found *oidc.Provider) bool {
+	var m struct {
+		Named bool `json:"authorization_response_iss_parameter_supported"`
+	}
+	return found.Claims(&m) == nil && m.Named
+}
+
+// party refuses a token made for another client that merely lists us (OpenID Connect Core §3.1.3.7, 4 and 5).
+func party(id *oidc.IDToken, client string) error {
+	var c struct {
+		AZP string `json:"azp"`
+	}
+	if err := id.Claims(&c); err != nil {
+		return fmt.Errorf("id_token claims: %w", err)
+	}
+	if c.AZP != "" && c.AZP != client || c.AZP == "" && len(id.Audience) > 1 {
+		return errors.New("id_token: made for another client")
+	}
+	return nil
 }
 
 // recent refuses an upstream sign-in older than what was asked for (OpenID Connect Core §3.1.3.7, 13).

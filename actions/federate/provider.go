@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -78,6 +80,11 @@ func (p *Providers) discovered(ctx context.Context, d Provider) (*oidc.Provider,
 	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), d.Client), d.Issuer)
 	if err != nil {
 		return nil, fmt.Errorf("discover provider %s: %w", d.Name, err)
+	}
+	// People are sent there by us: to a page of the web, by the transport the issuer itself has, and to nothing else.
+	if at, err := url.Parse(found.Endpoint().AuthURL); err != nil || at.Host == "" || at.User != nil ||
+		at.Scheme != "https" && !(at.Scheme == "http" && strings.HasPrefix(d.Issuer, "http://")) {
+		return nil, fmt.Errorf("discover provider %s: no usable authorization endpoint", d.Name)
 	}
 	p.mu.Lock()
 	p.found[d.Name] = found

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 )
@@ -115,9 +116,7 @@ func (e Email) start(ctx context.Context, ch challenge, c EmailSettings, t *acti
 		mail.Template = "mail.recovery-code"
 		if deliver {
 			before.Account = a.ID
-			if stored, ok := a.Identifier(identity.Email); ok {
-				mail.To = stored.Typed // the stored address, never the typed one
-			}
+			mail.To = stored(a, before.To) // the stored address, never the typed one
 		}
 	}
 	s, code, ok, err := ch.send(ctx, t, before, deliver)
@@ -130,16 +129,34 @@ func (e Email) start(ctx context.Context, ch challenge, c EmailSettings, t *acti
 	}
 	mail.Args = map[string]string{"code": code, "minutes": "10", "when": t.Now.UTC().Format(time.RFC3339), "address": t.View.Request().IP}
 	mail.Expires = t.Now.Add(codeLife)
+	// Either way the turn is written to the ledger: one that were not would be faster, and tell whose address it is.
+	sent := journey.Audit{Event: "code.sent"}
+	if known {
+		sent.Account = a.ID
+	}
 	switch {
 	case ok:
 		res.Then = []action.Effect{{Mail: &mail}}
 	case known && c.Purpose == "sign-up" && a.Status == identity.Active && s.Times == 1:
-		if stored, has := a.Identifier(identity.Email); has {
-			delete(mail.Args, "code")
-			res.Then = []action.Effect{{Mail: &action.Mail{To: stored.Typed, Template: "mail.known", Args: mail.Args}}}
+		delete(mail.Args, "code")
+		mail.To, mail.Template = stored(a, before.To), "mail.known"
+		res.Then = []action.Effect{{Mail: &mail}}
+		sent.Event = "code.withheld"
+	default:
+		sent.Event = "code.withheld"
+	}
+	res.Audit = []journey.Audit{sent}
+	return res, nil
+}
+
+// stored is the account's verified address of this canonical form, as it was written when it was proved.
+func stored(a *identity.Account, canonical string) string {
+	for _, i := range a.Identifiers {
+		if i.Kind == identity.Email && i.Canonical == canonical && i.Verified {
+			return i.Typed
 		}
 	}
-	return res, nil
+	return canonical
 }
 
 func (e Email) resend(ctx context.Context, ch challenge, c EmailSettings, t *action.Turn, s sent, typed string) (action.Result, error) {

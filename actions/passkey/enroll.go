@@ -3,6 +3,7 @@ package passkey
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,7 +58,7 @@ func Enroll(r *Relying) action.Action {
 				return action.Result{Outcome: "later"}, nil
 			}
 			p := &action.Prompt{Title: c.Title.Or("passkey.new-title"), Body: []action.Text{action.T("offer.body")}}
-			return r.enrol(t, account, p, "ok")
+			return r.enrol(ctx, t, account, p, "ok")
 		})
 }
 
@@ -77,9 +78,9 @@ func mayManage(t *action.Turn, a *identity.Account, within time.Duration) bool {
 }
 
 // enrol runs a registration ceremony on a prompt; made is the outcome when a passkey was made.
-func (r *Relying) enrol(t *action.Turn, account *identity.Account, p *action.Prompt, made action.Outcome) (action.Result, error) {
+func (r *Relying) enrol(ctx context.Context, t *action.Turn, account *identity.Account, p *action.Prompt, made action.Outcome) (action.Result, error) {
 	if t.Input != nil && t.Input.Action == "create" && t.Input.Fields["passkey"] != "" {
-		res, problem, err := r.made(t, account, t.Box, t.Input.Fields["passkey"])
+		res, problem, err := r.made(ctx, t, account, t.Box, t.Input.Fields["passkey"])
 		if err != nil {
 			return action.Result{}, err
 		}
@@ -117,7 +118,7 @@ func (r *Relying) enrol(t *action.Turn, account *identity.Account, p *action.Pro
 }
 
 // made checks a registration and makes the credential of it.
-func (r *Relying) made(t *action.Turn, account *identity.Account, box json.RawMessage, answer string) (action.Result, string, error) {
+func (r *Relying) made(ctx context.Context, t *action.Turn, account *identity.Account, box json.RawMessage, answer string) (action.Result, string, error) {
 	var s webauthn.SessionData
 	if len(box) == 0 || json.Unmarshal(box, &s) != nil {
 		return action.Result{}, "passkey.again", nil
@@ -129,6 +130,12 @@ func (r *Relying) made(t *action.Turn, account *identity.Account, box json.RawMe
 	c, err := r.web.CreateCredential(newPerson(account), s, parsed)
 	if err != nil || len(c.ID) > 1023 {
 		return action.Result{}, "passkey.again", nil
+	}
+	switch _, err := r.directory.AccountByCredential(ctx, identity.PasskeyCredential, key(c.ID)); {
+	case err == nil: // WebAuthn Level 3 §7.1, 26: an id is registered once, to one account
+		return action.Result{}, "passkey.again", nil
+	case !errors.Is(err, identity.ErrNotFound):
+		return action.Result{}, "", fmt.Errorf("find passkey: %w", err)
 	}
 	data, err := json.Marshal(c)
 	if err != nil {
@@ -144,7 +151,7 @@ func (r *Relying) made(t *action.Turn, account *identity.Account, box json.RawMe
 	}
 	res := action.Result{Audit: []journey.Audit{{Event: "passkey.made", Account: account.ID}},
 		Writes: []identity.Write{identity.PutCredential{Credential: identity.Credential{ID: id.String(), Account: account.ID, Kind: identity.PasskeyCredential,
-			Key: key(c.ID), Data: data, Stamp: id.String(), Created: t.Now}}},
+			Key: key(c.ID), Data: data, Stamp: id.String(), Created: t.Now}}, once(s, t.Now)},
 		Evidence: []verdict.Evidence{{Method: "passkey", Facts: gives(true), AMR: amr, Subject: account.ID, Credential: id.String(), Stamp: id.String(), At: t.Now}}}
 	if e, ok := account.Identifier(identity.Email); ok && e.Verified {
 		res.Then = []action.Effect{told(t, e.Typed, "mail.passkey-added")}

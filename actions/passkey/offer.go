@@ -61,7 +61,7 @@ func Offer(r *Relying) action.Action {
 			}
 			p := &action.Prompt{Title: c.Title.Or("offer.title"), Body: []action.Text{action.T("offer.body")},
 				Others: []action.Button{}}
-			res, err := r.enrol(t, account, p, "created")
+			res, err := r.enrol(ctx, t, account, p, "created")
 			if err != nil {
 				return res, err
 			}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
@@ -164,7 +165,16 @@ func (r *Relying) prove(ctx context.Context, t *action.Turn, want *identity.Acco
 	case err != nil || used == nil:
 		return action.Result{}, "passkey.again", nil
 	}
-	return r.proved(t, owner, used, parsed.Response.AuthenticatorData.Flags.UserVerified())
+	res, problem, err := r.proved(t, owner, used, parsed.Response.AuthenticatorData.Flags.UserVerified())
+	if problem == "" && err == nil {
+		res.Writes = append(res.Writes, once(s, t.Now))
+	}
+	return res, problem, err
+}
+
+// once uses a ceremony's challenge up, whatever becomes of the journey's copy of it.
+func once(s webauthn.SessionData, now time.Time) identity.Write {
+	return identity.Consume{Space: "passkey", ID: s.Challenge, Expires: now.Add(24 * time.Hour)}
 }
 
 func (r *Relying) proved(t *action.Turn, owner *identity.Account, used *webauthn.Credential, verified bool) (action.Result, string, error) {

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -9,14 +10,17 @@ import (
 // MaxEncoded bounds a journey on the wire, in bytes; a walk that collects more ends.
 const MaxEncoded = 128 << 10
 
-// Encode writes a journey down for the transient store.
+// ErrTooLarge: the journey has collected more than MaxEncoded.
+var ErrTooLarge = errors.New("journey: too large")
+
+// Encode writes a journey down for the transient store, or returns ErrTooLarge.
 func Encode(j *Journey) ([]byte, error) {
 	b, err := json.Marshal(j)
 	if err != nil {
 		return nil, fmt.Errorf("encode journey: %w", err)
 	}
 	if len(b) > MaxEncoded {
-		return nil, fmt.Errorf("encode journey: %d bytes, more than %d", len(b), MaxEncoded)
+		return nil, fmt.Errorf("encode journey: %d bytes: %w", len(b), ErrTooLarge)
 	}
 	return b, nil
 }

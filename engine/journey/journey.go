@@ -55,10 +55,12 @@ type Request struct {
 }
 
 // Binding is the secret that makes a handle usable, kept as SHA-256. The previous value works until Until or until the
-// current one is seen, and only shows the current prompt.
+// current one is seen, and only shows the current prompt. With Seed, whoever still holds the previous value and repeats the
+// answer that led here gets the same current one however often; without that value the seed tells nothing.
 type Binding struct {
 	Current  []byte    `json:"c"`
 	Previous []byte    `json:"p,omitempty"`
+	Seed     []byte    `json:"s,omitempty"`
 	Until    time.Time `json:"u,omitzero"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/stile-id/stile/engine/action"
@@ -32,14 +33,14 @@ func (e *Engine) Show(ctx context.Context, h Handle) (Reply, error) {
 		return Reply{}, ErrFinished
 	case who == current && len(j.Binding.Previous) > 0:
 		// The new binding has been seen: the old one is worth nothing from now on. Losing this race loses nothing.
-		j.Binding.Previous = nil
+		seen(j)
 		if raw, err := journey.Encode(j); err == nil {
 			if _, err := e.Transient.Put(ctx, key(j.ID), raw, version, now, j.Expires); err != nil && !errors.Is(err, transient.ErrChanged) {
 				return Reply{}, fmt.Errorf("store journey: %w", err)
 			}
 		}
 	}
-	return e.shown(ctx, j, now)
+	return e.shown(ctx, j, version, now)
 }
 
 // Answer takes one answer to the prompt of revision in.Revision and walks on. An answer to an earlier prompt changes nothing
@@ -48,8 +49,17 @@ func (e *Engine) Answer(ctx context.Context, h Handle, in Input) (Reply, error) 
 	for try := 0; ; try++ {
 		r, err := e.answer(ctx, h, in)
 		// A unique rule stood in the way, or another answer was first: look again with fresh eyes. The second look reads what the first could not.
-		if try < 3 && (errors.Is(err, identity.ErrConflict) || errors.Is(err, transient.ErrChanged)) {
+		again := errors.Is(err, identity.ErrConflict) || errors.Is(err, transient.ErrChanged)
+		switch {
+		case again && try < tries:
 			continue
+		case !errors.Is(err, identity.ErrConflict):
+			return r, err
+		}
+		// What the answer wants can never be written: a code used up before the journey forgot it, a key that is somebody else's.
+		e.Log.LogAttrs(ctx, slog.LevelWarn, "an answer conflicts with what is written", slog.String("cause", err.Error()))
+		if r, err = e.Show(ctx, h); err == nil {
+			r.Stale = true
 		}
 		return r, err
 	}
@@ -72,7 +82,7 @@ func (e *Engine) answer(ctx context.Context, h Handle, in Input) (Reply, error) 
 		if who == previous && j.Ending != nil {
 			return Reply{}, ErrFinished
 		}
-		r, err := e.shown(ctx, j, now)
+		r, err := e.shown(ctx, j, version, now)
 		r.Stale = true
 		return r, err
 	}
@@ -90,13 +100,18 @@ func (e *Engine) answer(ctx context.Context, h Handle, in Input) (Reply, error) 
 		}
 		return Reply{}, err
 	}
-	return w.reply(), nil
+	r := w.reply()
+	r.Stale = w.restarted
+	return r, nil
 }
 
 // take checks the answer against the prompt and walks on from it, on the journey's own copy.
 func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now time.Time) (*walk, error) {
-	p, pinned := e.Programs.Version(ctx, j.Flow, j.Version)
-	if !pinned {
+	p, err := e.Programs.Version(ctx, j.Flow, j.Version)
+	if err != nil {
+		return nil, fmt.Errorf("program: %w", err)
+	}
+	if p == nil {
 		return e.afresh(ctx, j, now)
 	}
 	w := &walk{e: e, p: p, j: j, now: now}
@@ -113,7 +128,7 @@ func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now tim
 	switch in.Action {
 	case "restart":
 		w.restart()
-		return w, w.run(ctx, p.Start, nil)
+		return w, w.start(ctx)
 	case "back":
 		if !prompt.Offers("back", in.Fields["value"]) {
 			step, ok := j.Rewind()
@@ -144,10 +159,10 @@ func (e *Engine) afresh(ctx context.Context, j *journey.Journey, now time.Time) 
 		return nil, ErrGone
 	}
 	j.Version = p.Hash
-	w := &walk{e: e, p: p, j: j, now: now}
+	w := &walk{e: e, p: p, j: j, now: now, restarted: true}
 	w.j.State = journey.State{}
 	w.j.Marks, w.j.Boxes, w.j.Prompt = nil, nil, nil
-	return w, w.run(ctx, p.Start, nil)
+	return w, w.start(ctx)
 }
 
 // repeats reports whether an answer is the one that led to the present revision, from the browser that gave it.
@@ -156,42 +171,36 @@ func repeats(j *journey.Journey, in Input, sum []byte, binding string) bool {
 		bytes.Equal(j.Last.Digest, sum) && bytes.Equal(j.Last.Binding, hashed(binding))
 }
 
-// again answers a repeat with the present. A browser that never saw the new binding gets another one: it proved itself by repeating what only
-// it could have sent.
+// again answers a repeat with the present. A browser that never saw the new binding gets it once more: it proved itself by the old
+// value and by repeating what only it could have sent.
 func (e *Engine) again(ctx context.Context, j *journey.Journey, version int64, h Handle, now time.Time) (Reply, error) {
 	binding := ""
-	if holds(j, h.Binding, now) != current {
-		var err error
-		if binding, err = e.rotate(j, hashed(h.Binding), now); err != nil {
-			return Reply{}, err
-		}
-		raw, err := journey.Encode(j)
-		if err != nil {
-			return Reply{}, err
-		}
-		if _, err := e.Transient.Put(ctx, key(j.ID), raw, version, now, j.Expires); err != nil {
-			return Reply{}, fmt.Errorf("store journey: %w", err)
+	if !bytes.Equal(hashed(h.Binding), j.Binding.Current) {
+		binding = derived(j.Binding.Seed, j.ID, h.Binding)
+		if len(j.Binding.Seed) == 0 || !bytes.Equal(hashed(binding), j.Binding.Current) {
+			return Reply{}, ErrGone
 		}
 	}
-	r, err := e.shown(ctx, j, now)
+	r, err := e.shown(ctx, j, version, now)
 	r.Binding = binding
 	return r, err
 }
 
-// shown is the present of a stored journey.
-func (e *Engine) shown(ctx context.Context, j *journey.Journey, now time.Time) (Reply, error) {
+// shown is the present of a stored journey. One whose version can no longer be walked starts over.
+func (e *Engine) shown(ctx context.Context, j *journey.Journey, version int64, now time.Time) (Reply, error) {
 	if j.Ending == nil {
-		if _, pinned := e.Programs.Version(ctx, j.Flow, j.Version); !pinned {
+		p, err := e.Programs.Version(ctx, j.Flow, j.Version)
+		if err != nil {
+			return Reply{}, fmt.Errorf("program: %w", err)
+		}
+		if p == nil {
 			w, err := e.afresh(ctx, j, now)
-			if err != nil {
-				return Reply{}, err
-			}
-			_, version, err := e.load(ctx, j.ID, now)
 			if err != nil {
 				return Reply{}, err
 			}
 			revision := j.Revision
 			j.Revision++
+			j.Last = nil
 			if err := w.commit(ctx, version, revision, digest(Input{Revision: revision, Step: "afresh"})); err != nil {
 				return Reply{}, err
 			}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -47,12 +48,25 @@ func holds(j *journey.Journey, binding string, now time.Time) holder {
 	return stranger
 }
 
-// rotate gives the journey a new binding and returns it; the old one shows the current prompt for a minute.
-func (e *Engine) rotate(j *journey.Journey, old []byte, now time.Time) (string, error) {
-	s, err := e.secret()
-	if err != nil {
-		return "", err
+// rotate gives the journey a new binding in the place of old and returns it; the old one shows the current prompt for a minute.
+func (e *Engine) rotate(j *journey.Journey, old string, now time.Time) (string, error) {
+	seed := make([]byte, 16)
+	if _, err := io.ReadFull(e.Random, seed); err != nil {
+		return "", fmt.Errorf("random: %w", err)
 	}
-	j.Binding = journey.Binding{Current: hashed(s), Previous: old, Until: now.Add(grace)}
+	s := derived(seed, j.ID, old)
+	j.Binding = journey.Binding{Current: hashed(s), Previous: hashed(old), Seed: seed, Until: now.Add(grace)}
 	return s, nil
+}
+
+// derived is the binding that follows old. It takes both the seed, which only we hold, and the old value, which only the browser holds.
+func derived(seed []byte, id, old string) string {
+	m := hmac.New(sha256.New, seed)
+	m.Write([]byte(id + "\x00" + old))
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:16])
+}
+
+// seen: the current binding has been shown, so the previous one is worth nothing from now on.
+func seen(j *journey.Journey) {
+	j.Binding.Previous, j.Binding.Seed, j.Binding.Until = nil, nil, time.Time{}
 }

@@ -18,10 +18,10 @@ func (w *walk) settle(ctx context.Context, version int64, sum []byte, h Handle) 
 	revision := w.j.Revision
 	w.j.Revision++
 	w.j.Last = &journey.Decided{Digest: sum, Binding: hashed(h.Binding)}
-	w.j.Binding.Previous = nil
+	seen(w.j)
 	if w.subject || w.j.Ending != nil {
 		var err error
-		if w.binding, err = w.e.rotate(w.j, hashed(h.Binding), w.now); err != nil {
+		if w.binding, err = w.e.rotate(w.j, h.Binding, w.now); err != nil {
 			return err
 		}
 	}
@@ -36,6 +36,13 @@ func (w *walk) commit(ctx context.Context, was int64, revision int, sum []byte) 
 		w.j.Kept = revision
 	}
 	raw, err := journey.Encode(w.j)
+	if errors.Is(err, journey.ErrTooLarge) { // what its steps collected will not get smaller: it ends here
+		if err := w.broken("the journey holds more than it may"); err != nil {
+			return err
+		}
+		w.j.State = journey.State{Subject: w.j.State.Subject}
+		raw, err = journey.Encode(w.j)
+	}
 	if err != nil {
 		return err
 	}
@@ -135,7 +142,7 @@ func (e *Engine) recover(ctx context.Context, h Handle, in Input, sum []byte, de
 	if holds(j, h.Binding, now) == stranger || j.Ending != nil {
 		return Reply{}, ErrFinished
 	}
-	r, err := e.shown(ctx, j, now)
+	r, err := e.shown(ctx, j, version, now)
 	r.Stale = true
 	return r, err
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
@@ -18,8 +20,8 @@ import (
 // enter begins a called flow: its vars take their defaults, its inputs their values.
 func (w *walk) enter(ctx context.Context, n *check.Node) (string, error) {
 	v := &view{w: w, n: n}
-	for name, d := range n.Enter.Vars {
-		if d.Default != nil {
+	for _, name := range slices.Sorted(maps.Keys(n.Enter.Vars)) {
+		if d := n.Enter.Vars[name]; d.Default != nil {
 			raw, err := d.Default.MarshalJSON()
 			if err != nil {
 				return "", fmt.Errorf("default of %s: %w", name, err)
@@ -27,8 +29,8 @@ func (w *walk) enter(ctx context.Context, n *check.Node) (string, error) {
 			w.j.State.Vars = append(w.j.State.Vars, journey.Value{Name: n.Enter.Scope + name, Value: raw})
 		}
 	}
-	for name, s := range n.Enter.Inputs {
-		raw := s.Resolve(func(path string) (json.RawMessage, bool) { return v.Value(ctx, path) })
+	for _, name := range slices.Sorted(maps.Keys(n.Enter.Inputs)) {
+		raw := n.Enter.Inputs[name].Resolve(func(path string) (json.RawMessage, bool) { return v.Value(ctx, path) })
 		w.j.State.Vars = append(w.j.State.Vars, journey.Value{Name: n.Enter.Scope + "<" + name, Value: raw})
 	}
 	return n.Enter.Start, nil

@@ -35,8 +35,9 @@ type Engine struct {
 type Programs interface {
 	// Current is the version new journeys start with.
 	Current(flow string) (*check.Program, bool)
-	// Version is the one a journey is pinned to; false when it cannot be had or compiled any more.
-	Version(ctx context.Context, flow, hash string) (*check.Program, bool)
+	// Version is the one a journey is pinned to; nil when there is none any more, or it cannot be compiled any more. An error
+	// means that this is not known now.
+	Version(ctx context.Context, flow, hash string) (*check.Program, error)
 }
 
 // Ender adds what the end of a journey writes besides its steps' own: the session and the grant.
@@ -94,6 +95,7 @@ const (
 	maxSteps     = 500 // of a journey
 	maxTurnSteps = 100 // without asking anybody
 	grace        = time.Minute
+	tries        = 3 // again, when somebody else was first
 )
 
 func (e *Engine) lifetime() time.Duration {

@@ -167,8 +167,13 @@ func dig(raw json.RawMessage, path string, err error) (json.RawMessage, bool) {
 func (v *view) argument(ctx context.Context, reads []check.Read) (map[string]any, error) {
 	steps := map[string]json.RawMessage{}
 	for _, e := range v.w.j.State.Trail {
-		if name, ok := strings.CutPrefix(e.Step, v.n.Scope); ok && len(e.Output) > 0 && !strings.ContainsAny(name, "/!") {
+		name, ok := strings.CutPrefix(e.Step, v.n.Scope)
+		switch {
+		case !ok || strings.ContainsAny(name, "/!"):
+		case len(e.Output) > 0:
 			steps[name] = e.Output
+		default:
+			delete(steps, name) // it ran again and has none now, as for ${…}
 		}
 	}
 	vars := map[string]json.RawMessage{}

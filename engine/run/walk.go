@@ -32,6 +32,8 @@ type walk struct {
 	subject bool // a subject was set in this turn
 	cookie  string
 	binding string
+
+	restarted bool // its version could not be walked any more
 }
 
 // errDenied carries a denial out of a step; it is an end, not a failure.
@@ -182,9 +184,15 @@ func (w *walk) bind(ctx context.Context, n *check.Node, v *view) (action.Bound, 
 		}
 		raw = changed
 	}
+	if err := n.Fits(raw); err != nil {
+		return action.Bound{}, fmt.Errorf("%w: settings of %s: %w", errBroken, n.Path, err)
+	}
 	bound, err := n.Bind(raw)
 	if err != nil {
 		return bound, fmt.Errorf("%w: %w", errBroken, err)
+	}
+	if len(bound.Problems) > 0 {
+		return bound, fmt.Errorf("%w: settings of %s: %s", errBroken, n.Path, bound.Problems[0].Message)
 	}
 	if !sameContract(n.Contract, bound.Contract) {
 		return bound, fmt.Errorf("%w: a before hook may not change what step %s gives or needs", errBroken, n.Path)
@@ -272,9 +280,14 @@ func (w *walk) take(ctx context.Context, n *check.Node, res action.Result) error
 		}
 	}
 	before := w.j.State
+	undo := func() {
+		require := w.j.State.Require // a demand once made stands
+		w.j.State = before
+		w.j.State.Require = require
+	}
 	output, err := w.after(ctx, n, res) // hooks first: if one fails, the step's writes and evidence are dropped
 	if err != nil {
-		w.j.State = before
+		undo()
 		return err
 	}
 	subject := w.j.State.Subject
@@ -284,13 +297,13 @@ func (w *walk) take(ctx context.Context, n *check.Node, res action.Result) error
 	}
 	for _, ev := range res.Evidence {
 		if ev.Subject != "" && ev.Subject != subject {
-			w.j.State = before
+			undo()
 			return fmt.Errorf("%w: %s proved something about somebody else", errBroken, n.Spec.Name)
 		}
 		evidence = append(evidence, ev)
 	}
 	if !promised(o.Gives, verdict.Facts(evidence, subject)) {
-		w.j.State = before
+		undo()
 		return fmt.Errorf("%w: %s.%s proved less than it declares", errBroken, n.Spec.Name, o.Name)
 	}
 	w.j.State.Evidence = evidence

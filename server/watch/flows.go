@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -29,6 +30,8 @@ type Flows struct {
 	versions Versions
 	now      func() time.Time
 	log      *slog.Logger
+
+	compiling sync.Mutex // held while an old version is made again
 
 	mu      sync.RWMutex
 	current map[string]*check.Program
@@ -104,25 +107,34 @@ func (f *Flows) Current(name string) (*check.Program, bool) {
 }
 
 // Version implements run.Programs: a version not in memory is compiled from the text the ledger kept.
-func (f *Flows) Version(ctx context.Context, name, hash string) (*check.Program, bool) {
-	f.mu.RLock()
-	p, known := f.known[name+"@"+hash]
-	f.mu.RUnlock()
-	if known {
-		return p, p != nil
+func (f *Flows) Version(ctx context.Context, name, hash string) (*check.Program, error) {
+	look := func() (p *check.Program, known bool) {
+		f.mu.RLock()
+		defer f.mu.RUnlock()
+		p, known = f.known[name+"@"+hash]
+		return p, known
+	}
+	if p, known := look(); known {
+		return p, nil
+	}
+	f.compiling.Lock() // after a restart many journeys ask for one version at once: it is compiled once
+	defer f.compiling.Unlock()
+	if p, known := look(); known {
+		return p, nil
 	}
 	raw, err := f.versions.FlowVersion(ctx, name, hash)
+	if errors.Is(err, identity.ErrNotFound) {
+		return nil, nil
+	}
 	if err != nil {
-		if !errors.Is(err, identity.ErrNotFound) {
-			f.log.Error("flow version not read", "flow", name, "version", hash, "cause", err.Error())
-		}
-		return nil, false
+		return nil, fmt.Errorf("version %s of flow %s: %w", hash, name, err)
 	}
 	folder, err := unpack(raw)
 	if err != nil {
 		f.log.Error("flow version not read", "flow", name, "version", hash, "cause", err.Error())
-		return nil, false
+		return nil, nil
 	}
+	var p *check.Program
 	p = Compile(folder, f.world).Programs[name]
 	if p != nil && p.Hash != hash {
 		p = nil
@@ -133,7 +145,7 @@ func (f *Flows) Version(ctx context.Context, name, hash string) (*check.Program,
 	f.mu.Lock()
 	f.known[name+"@"+hash] = p
 	f.mu.Unlock()
-	return p, p != nil
+	return p, nil
 }
 
 // All is the set of programs served, by flow name.
