@@ -28,8 +28,8 @@ type asked struct {
 	People []string
 }
 
-// read checks a request. Until client and redirect URI are known to be right a failure is a page of ours (shown is true), afterwards
-// it is told by a redirect.
+// read checks a request. Until client and redirect URI are known to be right a failure is a page of ours, afterwards it is told by a
+// redirect; with ok false one of them has been written.
 func (p *Provider) read(w http.ResponseWriter, r *http.Request) (q request, ok bool) {
 	page := func(text string) (request, bool) {
 		p.Pages.Problem(w, http.StatusBadRequest, "This request cannot be answered", text, "/dev/idp")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +62,7 @@ func New(o Options) *App {
 	// The issuer is this machine: no proxy, and nothing redirects between the two.
 	client := &http.Client{Timeout: callTimeout, Transport: &http.Transport{MaxIdleConns: 8, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &App{Options: o, client: client, sessions: &sessions{by: map[string]*session{}, now: o.Now}}
+	return &App{Options: o, client: client, sessions: &sessions{by: map[string]*session{}, now: o.Now, secure: strings.HasPrefix(o.Issuer, "https:")}}
 }
 
 // Mount adds the routes.

@@ -45,9 +45,10 @@ type result struct{ Title, Body string }
 
 // sessions are the app's sessions by the cookie's value. A session is changed under the lock and read as a copy.
 type sessions struct {
-	now func() time.Time
-	mu  sync.Mutex
-	by  map[string]*session
+	now    func() time.Time
+	secure bool // cookies go over https alone
+	mu     sync.Mutex
+	by     map[string]*session
 }
 
 // find returns the live session a request came with and its key, or nil. The lock must be held.
@@ -145,6 +146,6 @@ func (s *sessions) begin(w http.ResponseWriter) *session {
 	key := rand.Text()
 	made := &session{seen: s.now()}
 	s.by[key] = made
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: key, Path: "/dev/app", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: key, Path: "/dev/app", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode})
 	return made
 }
