@@ -79,7 +79,10 @@ func New(o Options) (*Dev, error) {
 		return nil, err
 	}
 	d.crm = crm.New(d.pages, customers()...)
-	d.app = sample.New(sample.Options{Issuer: issuer, Prober: "bench", Secret: "bench-secret", Pages: d.pages, Now: time.Now, Log: slog.Default()})
+	d.app, err = sample.New(sample.Options{Issuer: issuer, Prober: "bench", Secret: "bench-secret", Pages: d.pages, Now: time.Now, Log: slog.Default()})
+	if err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 

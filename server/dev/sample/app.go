@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/stile-id/stile/server/dev/page"
+	"github.com/stile-id/stile/server/web"
 )
 
 // Ids of the two clients the app stands for.
@@ -58,11 +58,15 @@ type ends struct {
 const callTimeout = 10 * time.Second
 
 // New makes an app. Nothing is called before somebody signs in.
-func New(o Options) *App {
+func New(o Options) (*App, error) {
+	cookies, err := web.NewCookies(o.Issuer, "")
+	if err != nil {
+		return nil, fmt.Errorf("sample app: %w", err)
+	}
 	// The issuer is this machine: no proxy, and nothing redirects between the two.
 	client := &http.Client{Timeout: callTimeout, Transport: &http.Transport{MaxIdleConns: 8, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &App{Options: o, client: client, sessions: &sessions{by: map[string]*session{}, now: o.Now, secure: strings.HasPrefix(o.Issuer, "https:")}}
+	return &App{Options: o, client: client, sessions: &sessions{by: map[string]*session{}, now: o.Now, cookies: cookies}}, nil
 }
 
 // Mount adds the routes.

@@ -58,7 +58,11 @@ func start(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	r := mux.NewRouter()
-	sample.New(sample.Options{Issuer: w.base, Prober: "bench", Secret: "s", Pages: pages, Now: time.Now, Log: slog.New(slog.DiscardHandler)}).Mount(r)
+	app, err := sample.New(sample.Options{Issuer: w.base, Prober: "bench", Secret: "s", Pages: pages, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Mount(r)
 	r.HandleFunc("/.well-known/openid-configuration", func(h http.ResponseWriter, _ *http.Request) {
 		page.JSON(h, http.StatusOK, map[string]any{"issuer": w.base, "authorization_endpoint": w.base + "/authorize", "token_endpoint": w.base + "/token",
 			"userinfo_endpoint": w.base + "/userinfo", "introspection_endpoint": w.base + "/introspect", "end_session_endpoint": w.base + "/logout",

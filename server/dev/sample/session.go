@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/stile-id/stile/server/web"
 )
 
 const (
@@ -45,23 +47,20 @@ type result struct{ Title, Body string }
 
 // sessions are the app's sessions by the cookie's value. A session is changed under the lock and read as a copy.
 type sessions struct {
-	now    func() time.Time
-	secure bool // cookies go over https alone
-	mu     sync.Mutex
-	by     map[string]*session
+	now     func() time.Time
+	cookies web.Cookies
+	mu      sync.Mutex
+	by      map[string]*session
 }
 
 // find returns the live session a request came with and its key, or nil. The lock must be held.
 func (s *sessions) find(r *http.Request) (*session, string) {
-	c := r.CookiesNamed(cookieName)
-	if len(c) != 1 {
-		return nil, ""
-	}
-	found := s.by[c[0].Value]
+	key := s.cookies.Value(r, cookieName)
+	found := s.by[key]
 	if found == nil || s.now().Sub(found.seen) > sessionFor {
 		return nil, ""
 	}
-	return found, c[0].Value
+	return found, key
 }
 
 // read returns a copy, empty when there is no session.
@@ -146,6 +145,6 @@ func (s *sessions) begin(w http.ResponseWriter) *session {
 	key := rand.Text()
 	made := &session{seen: s.now()}
 	s.by[key] = made
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: key, Path: "/dev/app", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, s.cookies.Make(cookieName, key, 0))
 	return made
 }
