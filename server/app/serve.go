@@ -62,13 +62,16 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 	return err
 }
 
+// Deliver sends what is in the outbox until ctx ends; Serve does so by itself.
+func (s *Server) Deliver(ctx context.Context) { s.delivery.Run(ctx) }
+
 // startBackground starts what runs beside requests: mail, purging, key rotation, and watching the flows' folder.
 func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 	start := func(run func()) {
 		wg.Add(1)
 		go func() { defer wg.Done(); run() }()
 	}
-	start(func() { s.delivery.Run(ctx) })
+	start(func() { s.Deliver(ctx) })
 	start(func() {
 		s.every(ctx, 10*time.Minute, func() {
 			n, err := s.Store.Purge(ctx, s.now(), config.Or(s.file.AuditKeep, 400*24*time.Hour))
