@@ -22,7 +22,7 @@ type Options struct {
 	Name    string // of the people who run this server; shown where a theme has no logo and signed under messages
 	Pseudo  bool   // offer the languages en-XA and ar-XB, for trying pages out
 	Log     *slog.Logger
-	Now     func() time.Time
+	Now     func() time.Time // shown beside a reference number
 }
 
 // Pages implements web.Pages.

@@ -60,7 +60,7 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, problem web.Prob
 	}
 	v := p.frame(r, s, look)
 	v.Kind = "error." + problem.ID
-	v.Problem = problemOf(r, problem, s, said)
+	v.Problem = problemOf(r, problem, s, said, p.options.Now())
 	v.Title = s.Key("problem.prefix") + " " + v.Problem.Title + " – " + words.Shown(p.brand(problem.Name))
 	policy(w, true)
 	p.write(w, r, problem.Status, v)

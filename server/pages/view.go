@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/server/pages/words"
@@ -46,11 +47,11 @@ type problemView struct {
 	Back, Again      *link
 }
 
-func problemOf(r *http.Request, p web.Problem, s words.Speaker, said string) *problemView {
+func problemOf(r *http.Request, p web.Problem, s words.Speaker, said string, now time.Time) *problemView {
 	key := sentence(p, s)
 	v := &problemView{Title: s.Key(key + ".title"), Sentence: s.HTML(action.T(key, "ref", p.Reference))}
 	if p.Reference != "" && !strings.Contains(said, p.Reference) {
-		v.Reference = s.Key("problem.reference", "ref", p.Reference)
+		v.Reference = s.Key("problem.reference", "ref", p.Reference, "when", now.UTC().Format(time.RFC3339))
 	}
 	if u, err := url.Parse(p.Back); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" {
 		v.Back = &link{URL: p.Back, Label: s.Key("problem.back")}

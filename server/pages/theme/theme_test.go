@@ -24,11 +24,16 @@ func catalogue(t testing.TB) *words.Catalogue {
 
 func loaded(t testing.TB, fs map[string]string) (map[string]*theme.Theme, diag.Problems) {
 	t.Helper()
+	return read(t, catalogue(t), fs)
+}
+
+func read(t testing.TB, c *words.Catalogue, fs map[string]string) (map[string]*theme.Theme, diag.Problems) {
+	t.Helper()
 	m := fstest.MapFS{}
 	for name, text := range fs {
 		m[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	themes, ps, _, err := theme.Load(m, catalogue(t))
+	themes, ps, _, err := theme.Load(m, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,12 +102,12 @@ func TestTheme(t *testing.T) {
 
 // Any accent yields colours that can be told apart, or is refused.
 func TestDerivedColoursPassOrAreRefused(t *testing.T) {
-	passed := 0
+	passed, words := 0, catalogue(t)
 	for r := 0; r < 256; r += 51 {
 		for g := 0; g < 256; g += 51 {
 			for b := 0; b < 256; b += 51 {
 				accent := fmt.Sprintf("#%02X%02X%02X", r, g, b)
-				_, ps := loaded(t, map[string]string{"x/theme.yaml": "theme: x\ntokens: { accent: \"" + accent + "\" }\n"})
+				_, ps := read(t, words, map[string]string{"x/theme.yaml": "theme: x\ntokens: { accent: \"" + accent + "\" }\n"})
 				for _, p := range ps {
 					if !strings.Contains(p.Message, "accent") || p.At.Line != 2 || p.Hint == "" {
 						t.Errorf("%s: %v", accent, p)
@@ -196,8 +201,9 @@ func TestPicturesThatDoMoreAreRefused(t *testing.T) {
 func FuzzTheme(f *testing.F) {
 	f.Add("theme: x\ntokens: { accent: \"#7A1FA2\" }\n", fine, "password.title: X\n")
 	f.Add("extends: x\nlogo: { light: logo.svg, alt: a }", "<svg/>", "wait: { one: x, other: '{n}' }")
+	c := catalogue(f)
 	f.Fuzz(func(t *testing.T, yaml, svg, said string) {
-		themes, ps := loaded(t, map[string]string{"x/theme.yaml": yaml, "x/logo.svg": svg, "x/words/en.yaml": said})
+		themes, ps := read(t, c, map[string]string{"x/theme.yaml": yaml, "x/logo.svg": svg, "x/words/en.yaml": said})
 		if x := themes["x"]; x != nil && !ps.Failed() && strings.ContainsAny(x.CSS, "<\\") {
 			t.Fatalf("%q", x.CSS)
 		}

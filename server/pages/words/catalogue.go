@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -32,6 +33,7 @@ type Language struct {
 	RTL     bool
 	entries map[string]entry
 	plural  *i18n.Localizer
+	forms   []string // plural forms whole numbers take
 }
 
 // Dir is the value of the HTML attribute.
@@ -87,6 +89,11 @@ func newCatalogue(all []*Language) (*Catalogue, error) {
 		var err error
 		if l.plural, err = plurals(l.Tag); err != nil {
 			return nil, err
+		}
+		for n := range 201 { // every form occurs below that, in every language
+			if f := l.form(strconv.Itoa(n)); !slices.Contains(l.forms, f) {
+				l.forms = append(l.forms, f)
+			}
 		}
 	}
 	c.matcher = language.NewMatcher(tags)

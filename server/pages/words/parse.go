@@ -3,7 +3,6 @@ package words
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -177,8 +176,8 @@ func (l *Language) fits(key string, e, base entry, ps *diag.Problems) {
 		return
 	}
 	var missing []string
-	for n := range 201 {
-		if f := l.form(strconv.Itoa(n)); e.forms[f] == nil && !slices.Contains(missing, f) {
+	for _, f := range l.forms {
+		if e.forms[f] == nil {
 			missing = append(missing, f)
 		}
 	}

@@ -16,7 +16,7 @@ const Count = "n"
 
 // Bounds on what is shown of a value a person or an app typed.
 const (
-	maxShown = 160 // characters of a placeholder's value
+	maxShown = 256 // characters of a placeholder's value
 	maxDepth = 3   // texts within texts
 )
 

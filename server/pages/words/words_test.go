@@ -287,3 +287,21 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// docs/design/pages.md §5: no blame, no please, no exclamation mark, no jargon.
+func TestTone(t *testing.T) {
+	bad := map[string][]string{
+		"en": {"please", "invalid", "failed", "wrong", "authenticat", "credential", "factor", "webauthn", "oops", "log in", "login", "!"},
+		"de": {"bitte", "ungültig", "fehlgeschlagen", "falsch", "authentifizier", "faktor", "webauthn", "einloggen", "login", "!"}}
+	c := shipped(t)
+	for _, l := range c.Languages() {
+		for _, key := range l.Keys() {
+			said := strings.ToLower(c.Speak(l, nil, "").Plain(action.T(key)))
+			for _, b := range bad[l.Tag.String()] {
+				if strings.Contains(said, b) && key != "broken" { // our own side may be blamed
+					t.Errorf("%s: %s says %q", l.Tag, key, b)
+				}
+			}
+		}
+	}
+}

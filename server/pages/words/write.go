@@ -36,7 +36,7 @@ func (w *writer) typed(s string) {
 	w.WriteString(s)
 }
 
-// Shown is a stranger's value as it may be shown: one line, at most 160 characters, without characters that change the direction
+// Shown is a stranger's value as it may be shown: one line, at most 256 characters, without characters that change the direction
 // of what follows them or that show as nothing.
 func Shown(s string) string {
 	s = strings.Map(func(r rune) rune {
