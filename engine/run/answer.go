@@ -46,8 +46,9 @@ func (e *Engine) Show(ctx context.Context, h Handle) (Reply, error) {
 // Answer takes one answer to the prompt of revision in.Revision and walks on. An answer to an earlier prompt changes nothing
 // and returns the current one.
 func (e *Engine) Answer(ctx context.Context, h Handle, in Input) (Reply, error) {
+	counted := map[string]journey.Attempted{} // one answer is one try, however often it has to be looked at again
 	for try := 0; ; try++ {
-		r, err := e.answer(ctx, h, in)
+		r, err := e.answer(ctx, h, in, counted)
 		// A unique rule stood in the way, or another answer was first: look again with fresh eyes. The second look reads what the first could not.
 		again := errors.Is(err, identity.ErrConflict) || errors.Is(err, transient.ErrChanged)
 		switch {
@@ -65,7 +66,7 @@ func (e *Engine) Answer(ctx context.Context, h Handle, in Input) (Reply, error) 
 	}
 }
 
-func (e *Engine) answer(ctx context.Context, h Handle, in Input) (Reply, error) {
+func (e *Engine) answer(ctx context.Context, h Handle, in Input, counted map[string]journey.Attempted) (Reply, error) {
 	now := e.Now()
 	j, version, err := e.load(ctx, h.ID, now)
 	if err != nil {
@@ -89,7 +90,7 @@ func (e *Engine) answer(ctx context.Context, h Handle, in Input) (Reply, error) 
 	if in.Revision != AnyRevision && in.Revision != j.Revision {
 		return Reply{}, &BadInput{"revision", "the answer is for no prompt that was shown"}
 	}
-	w, err := e.take(ctx, j, in, now)
+	w, err := e.take(ctx, j, in, now, counted)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -106,7 +107,7 @@ func (e *Engine) answer(ctx context.Context, h Handle, in Input) (Reply, error) 
 }
 
 // take checks the answer against the prompt and walks on from it, on the journey's own copy.
-func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now time.Time) (*walk, error) {
+func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now time.Time, counted map[string]journey.Attempted) (*walk, error) {
 	p, err := e.Programs.Version(ctx, j.Flow, j.Version)
 	if err != nil {
 		return nil, fmt.Errorf("program: %w", err)
@@ -114,7 +115,7 @@ func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now tim
 	if p == nil {
 		return e.afresh(ctx, j, now)
 	}
-	w := &walk{e: e, p: p, j: j, now: now}
+	w := &walk{e: e, p: p, j: j, now: now, counted: counted}
 	var prompt action.Prompt
 	if err := json.Unmarshal(j.Prompt, &prompt); err != nil {
 		return nil, fmt.Errorf("stored prompt: %w", err)

@@ -33,7 +33,8 @@ type walk struct {
 	cookie  string
 	binding string
 
-	restarted bool // its version could not be walked any more
+	counted   map[string]journey.Attempted // tries this answer has been counted as, by key
+	restarted bool                         // its version could not be walked any more
 }
 
 // errDenied carries a denial out of a step; it is an end, not a failure.
@@ -159,9 +160,14 @@ func (w *walk) step(ctx context.Context, n *check.Node, in *action.Input) (res a
 	if err != nil || res.Attempt == nil {
 		return res, err
 	}
-	attempted, err := w.e.Ledger.Attempt(ctx, *res.Attempt)
-	if err != nil {
-		return res, fmt.Errorf("count an attempt: %w", err)
+	attempted, known := w.counted[res.Attempt.Key]
+	if !known {
+		if attempted, err = w.e.Ledger.Attempt(ctx, *res.Attempt); err != nil {
+			return res, fmt.Errorf("count an attempt: %w", err)
+		}
+		if w.counted != nil {
+			w.counted[res.Attempt.Key] = attempted
+		}
 	}
 	t.Attempted = &attempted
 	res, err = bound.Run(ctx, t)
