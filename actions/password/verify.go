@@ -54,7 +54,7 @@ func (v Verifier) run(ctx context.Context, c VerifySettings, t *action.Turn) (ac
 	if err != nil {
 		return action.Result{}, err
 	}
-	p := prompt(c, named)
+	p := prompt(c, named, c.For != "subject" && !given(c, t))
 	switch {
 	case t.Input == nil:
 		return action.Result{Prompt: p}, nil
@@ -120,6 +120,12 @@ func (v Verifier) compare(ctx context.Context, c VerifySettings, t *action.Turn,
 	return res, nil
 }
 
+// given reports whether the person was named before this step; else it asks for the identifier too, each time.
+func given(c VerifySettings, t *action.Turn) bool {
+	_, named := t.View.Named()
+	return named || c.Identifier != ""
+}
+
 // whom finds the account to check, nil for nobody, and the identifier as typed.
 func (v Verifier) whom(ctx context.Context, c VerifySettings, t *action.Turn) (string, *identity.Account, error) {
 	if c.For == "subject" {
@@ -164,13 +170,13 @@ func (v Verifier) key(typed string, a *identity.Account) string {
 	return "unknown:" + v.Pseudonym(string(kind)+":"+canonical)
 }
 
-func prompt(c VerifySettings, named string) *action.Prompt {
+func prompt(c VerifySettings, named string, asked bool) *action.Prompt {
 	submit := action.T("password.submit")
 	p := &action.Prompt{Title: c.Title.Or("password.title"), Submit: &submit,
 		Others: []action.Button{{Name: "forgot", Label: action.T("password.forgot"), Style: "link"}}}
 	label := c.Label.Or("identifier.label")
-	if named == "" {
-		p.Fields = append(p.Fields, action.Field{Name: "identifier", Type: action.FieldIdentifier, Label: label})
+	if asked {
+		p.Fields = append(p.Fields, action.Field{Name: "identifier", Type: action.FieldIdentifier, Label: label, Value: named})
 	} else {
 		p.Account = named
 		p.Fields = append(p.Fields, action.Field{Name: "username", Type: action.FieldUsername, Label: label, Value: named})
