@@ -52,7 +52,7 @@ func NewDelivery(o Outbox, s Sender, word func(action.Mail) (string, string, str
 
 const (
 	every    = 2 * time.Second
-	lease    = time.Minute
+	lease    = 40 * time.Second // longer than one letter may take, short enough that a crash delays mail by less than a minute
 	maxTries = 12
 )
 
@@ -82,7 +82,7 @@ func (d *Delivery) Run(ctx context.Context) {
 
 // round sends one batch and reports whether there may be more.
 func (d *Delivery) round(ctx context.Context) bool {
-	batch, err := d.Outbox.Claim(ctx, d.Now(), lease, 10)
+	batch, err := d.Outbox.Claim(ctx, d.Now(), lease, 1)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.Log.Error("outbox not read", "cause", err.Error())
@@ -92,7 +92,7 @@ func (d *Delivery) round(ctx context.Context) bool {
 	for _, c := range batch {
 		d.one(ctx, c)
 	}
-	return len(batch) == 10 && ctx.Err() == nil
+	return len(batch) > 0 && ctx.Err() == nil
 }
 
 func (d *Delivery) one(ctx context.Context, c Claimed) {
