@@ -71,9 +71,11 @@ func (e Email) run(ctx context.Context, c EmailSettings, t *action.Turn) (action
 	case t.Input.Fields["code"] == "":
 		return asked(e.page(c, typed), s, &action.Problem{Field: "code", ID: "required", Text: action.T("code.required")}, nil)
 	}
-	key, known := "unknown:"+e.Pseudonym("email:"+s.To), s.Account != ""
+	// Tries at a code that was sent count apart from tries at a password: whoever guesses the one for somebody else must not
+	// close the way that leads out of it. Both are bounded alike.
+	key, known := "code:unknown:"+e.Pseudonym("email:"+s.To), s.Account != ""
 	if known {
-		key = "account:" + s.Account
+		key = identity.RecoveryAttempts(s.Account)
 	}
 	count, wait := attempt(t, key, known)
 	if count != nil {

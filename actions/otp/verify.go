@@ -67,7 +67,7 @@ func (e Email) verify(ctx context.Context, c VerifySettings, t *action.Turn) (ac
 	case t.Input == nil:
 		return asked(p, s, nil, nil)
 	}
-	count, wait := attempt(t, "account:"+account.ID, true)
+	count, wait := attempt(t, identity.Attempts(account.ID), true)
 	if count != nil {
 		return action.Result{Attempt: count}, nil
 	}
@@ -78,7 +78,7 @@ func (e Email) verify(ctx context.Context, c VerifySettings, t *action.Turn) (ac
 		return asked(p, s, &action.Problem{Field: "code", ID: "mismatch", Text: action.T("code.mismatch")}, nil)
 	}
 	return action.Result{Outcome: "ok", Audit: []journey.Audit{{Event: "email.verified", Account: account.ID}},
-		Writes: []identity.Write{s.once(t.Now), identity.ClearAttempts{Key: "account:" + account.ID},
+		Writes: []identity.Write{s.once(t.Now), identity.ClearAttempts{Key: identity.Attempts(account.ID)},
 			identity.PutIdentifier{Account: account.ID, Identifier: identity.Identifier{Kind: identity.Email, Canonical: s.To, Typed: typed, Verified: true}, At: t.Now}},
 		Evidence: []verdict.Evidence{{Method: "otp.email", Facts: verdict.Set(verdict.EmailProved), AMR: []string{"otp"}, Subject: account.ID, Address: s.To, At: t.Now}}}, nil
 }

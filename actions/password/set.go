@@ -95,7 +95,7 @@ func (s Setter) run(ctx context.Context, c SetSettings, t *action.Turn) (action.
 // changed is all that follows from a new password: tries are forgotten, other sessions end, the person is told.
 func (s Setter) changed(c SetSettings, t *action.Turn, account *identity.Account, credential identity.Credential, had bool) action.Result {
 	res := action.Result{Outcome: "ok", Audit: []journey.Audit{{Event: "password.set", Account: account.ID}},
-		Writes: []identity.Write{identity.PutCredential{Credential: credential}, identity.ClearAttempts{Key: "account:" + account.ID}},
+		Writes: []identity.Write{identity.PutCredential{Credential: credential}, identity.ClearAttempts{Key: identity.Attempts(account.ID)}},
 		Evidence: []verdict.Evidence{{Method: "password", Facts: verdict.Set(verdict.Knowledge), AMR: []string{"pwd"}, Subject: account.ID,
 			Credential: credential.ID, Stamp: credential.Stamp, At: t.Now}}}
 	if t.View.Facts().Has(verdict.NewAccount) {

@@ -160,7 +160,7 @@ func (v Verifier) whom(ctx context.Context, c VerifySettings, t *action.Turn) (s
 
 func (v Verifier) key(typed string, a *identity.Account) string {
 	if a != nil {
-		return "account:" + a.ID
+		return identity.Attempts(a.ID)
 	}
 	kind := identity.Kind(typed)
 	canonical, err := identity.Canonical(kind, typed, v.Region)

@@ -101,6 +101,12 @@ type Link struct {
 	Created  time.Time
 }
 
+// Attempts is the key under which tries at an account's password are counted, RecoveryAttempts that of tries at codes sent to recover it.
+func Attempts(account string) string { return "account:" + account }
+
+// RecoveryAttempts see Attempts.
+func RecoveryAttempts(account string) string { return "code:account:" + account }
+
 var (
 	// ErrNotFound: no such account, credential, link, session or grant.
 	ErrNotFound = errors.New("identity: not found")

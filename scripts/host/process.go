@@ -71,7 +71,10 @@ func (w *process) watch(stderr *os.File, o Options) {
 		_, _ = io.Copy(io.Discard, stderr)
 		_ = stderr.Close()
 		line, _, _ := strings.Cut(string(head), "\n")
-		said <- limited(strings.TrimSpace(line))
+		if line = strings.TrimSpace(line); line != "" {
+			line = limited(line)
+		}
+		said <- line
 	}()
 	go func() {
 		err := w.cmd.Wait()

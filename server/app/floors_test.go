@@ -75,7 +75,9 @@ func floor(dir string) (int, bool) {
 		return 60, true
 	case under(dir, "server/command"):
 		return 55, true
-	case under(dir, "server/dev") || under(dir, "server/bench") || under(dir, "schemas/generate"):
+	case under(dir, "schemas/generate"):
+		return 58, true
+	case under(dir, "server/dev", "server/bench"):
 		return 52, true
 	case under(dir, "server/app"):
 		return 50, true
@@ -83,6 +85,8 @@ func floor(dir string) (int, bool) {
 		return 45, true
 	case under(dir, "server/journeys", "server/pages", "server/session", "server/oauth", "server/admin", "server/scim"):
 		return 35, true
+	case under(dir, "server/seal", "server/web"):
+		return 28, true
 	case under(dir, "server"):
 		return 30, true
 	case under(dir, "actions/all"):

@@ -58,5 +58,5 @@ func (o *Operator) SetStatus(ctx context.Context, id string, status identity.Sta
 
 // Unlock forgets the counted tries of an account.
 func (o *Operator) Unlock(ctx context.Context, id string) error {
-	return o.Store.Apply(ctx, []identity.Write{identity.ClearAttempts{Key: "account:" + id}}, []journey.Audit{{At: o.now(), Event: "account.unlocked", Account: id}})
+	return o.Store.Apply(ctx, []identity.Write{identity.ClearAttempts{Key: identity.Attempts(id)}, identity.ClearAttempts{Key: identity.RecoveryAttempts(id)}}, []journey.Audit{{At: o.now(), Event: "account.unlocked", Account: id}})
 }

@@ -84,7 +84,13 @@ func dsn(path string, pragmas ...string) string {
 func (l *lite) close() error {
 	l.once.Do(func() { close(l.closing) })
 	<-l.finished
-	return errors.Join(l.reading.Close(), l.conn.conn.Close(), l.writer.Close())
+	err := l.reading.Close()
+	// What lies in the log goes into the file, so that the file alone is a backup of a server that has stopped.
+	_, told := l.conn.conn.ExecContext(context.Background(), `PRAGMA wal_checkpoint(TRUNCATE)`)
+	for _, s := range l.conn.stmts {
+		err = errors.Join(err, s.Close()) // a connection with open statements does not close
+	}
+	return errors.Join(err, told, l.conn.conn.Close(), l.writer.Close())
 }
 
 // prepared is the writer's connection with its statements; one goroutine uses it.
