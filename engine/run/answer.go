@@ -20,6 +20,16 @@ const AnyRevision = -1
 
 // Show returns the current prompt, or how the journey ended; it changes nothing a person could notice.
 func (e *Engine) Show(ctx context.Context, h Handle) (Reply, error) {
+	for try := 0; ; try++ {
+		r, err := e.show(ctx, h)
+		if try < tries && errors.Is(err, transient.ErrChanged) {
+			continue
+		}
+		return r, err
+	}
+}
+
+func (e *Engine) show(ctx context.Context, h Handle) (Reply, error) {
 	now := e.Now()
 	j, version, err := e.load(ctx, h.ID, now)
 	if err != nil {
@@ -32,12 +42,14 @@ func (e *Engine) Show(ctx context.Context, h Handle) (Reply, error) {
 	case who == previous && j.Ending != nil:
 		return Reply{}, ErrFinished
 	case who == current && len(j.Binding.Previous) > 0:
-		// The new binding has been seen: the old one is worth nothing from now on. Losing this race loses nothing.
+		// The new binding has been seen: the old one is worth nothing from now on.
 		seen(j)
-		if raw, err := journey.Encode(j); err == nil {
-			if _, err := e.Transient.Put(ctx, key(j.ID), raw, version, now, j.Expires); err != nil && !errors.Is(err, transient.ErrChanged) {
-				return Reply{}, fmt.Errorf("store journey: %w", err)
-			}
+		raw, err := journey.Encode(j)
+		if err != nil {
+			return Reply{}, err
+		}
+		if version, err = e.Transient.Put(ctx, key(j.ID), raw, version, now, j.Expires); err != nil {
+			return Reply{}, fmt.Errorf("store journey: %w", err)
 		}
 	}
 	return e.shown(ctx, j, version, now)
