@@ -27,6 +27,7 @@ type Options struct {
 
 // Pages implements web.Pages.
 type Pages struct {
+	shapes    *shapes
 	options   Options
 	catalogue *words.Catalogue
 	templates *template.Template
@@ -46,6 +47,9 @@ func New(o Options) (*Pages, diag.Problems, diag.Sources, error) {
 		}
 	}
 	p := &Pages{options: o, catalogue: c, assets: newAssets()}
+	if p.shapes, err = newShapes(); err != nil {
+		return nil, nil, nil, err
+	}
 	if p.templates, err = template.ParseFS(files.Files, "templates/*.html"); err != nil {
 		return nil, nil, nil, fmt.Errorf("page templates: %w", err)
 	}

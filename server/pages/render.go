@@ -1,8 +1,9 @@
 package pages
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -18,14 +19,32 @@ func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
 		name = p.options.Name
 	}
 	look := p.look(page.Theme)
-	s := p.catalogue.Speak(p.language(w, r, page.URL, page.Locale), look.words, name)
+	language := p.language(w, r, page.URL, page.Locale)
+	s := p.catalogue.Speak(language, look.words, name)
+	policy(w, !page.Leaves)
+	marked, key, fill, alike := p.shapes.of(r, page, fmt.Sprint(language))
+	if alike {
+		if text, known := p.shapes.known.GetIfPresent(key); known {
+			p.send(w, r, http.StatusOK, s.Tag.String(), fill.Replace(text))
+			return
+		}
+		page = marked
+	}
 	v := p.frame(r, s, look)
 	v.Kind, v.Step = page.Prompt.Kind, page.Prompt.Step
 	v.Prompt = promptOf(page, s)
 	v.Title = title(page, s, name)
 	v.Script = p.assets.url["script.js"]
-	policy(w, !page.Leaves)
-	p.write(w, r, http.StatusOK, v)
+	text, err := p.rendered(v)
+	switch {
+	case err != nil:
+		p.broken(w, r, v.Kind, err)
+	case alike:
+		p.shapes.known.Set(key, text)
+		p.send(w, r, http.StatusOK, v.Lang, fill.Replace(text))
+	default:
+		p.send(w, r, http.StatusOK, v.Lang, text)
+	}
 }
 
 // title is what the browser shows for the page, and what a screen reader says first: so an error or the answer to an action leads it.
@@ -108,19 +127,33 @@ func policy(w http.ResponseWriter, formsStay bool) {
 	h.Add("Vary", "Accept-Language, Cookie")
 }
 
-// write renders into memory first, so that a failure is a clean 500 and never half a page.
+// rendered is a whole page in memory, so that a failure is a clean 500 and never half a page.
+func (p *Pages) rendered(v *frame) (string, error) {
+	var b strings.Builder
+	err := p.templates.ExecuteTemplate(&b, "page", v)
+	return b.String(), err
+}
+
+func (p *Pages) broken(w http.ResponseWriter, r *http.Request, kind string, err error) {
+	p.options.Log.Error("page not rendered", slog.String("request", web.RequestID(r.Context())), slog.String("prompt", kind), slog.String("cause", err.Error()))
+	http.Error(w, "Something went wrong on our side.", http.StatusInternalServerError)
+}
+
 func (p *Pages) write(w http.ResponseWriter, r *http.Request, status int, v *frame) {
-	var b bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&b, "page", v); err != nil {
-		p.options.Log.Error("page not rendered", slog.String("request", web.RequestID(r.Context())), slog.String("prompt", v.Kind), slog.String("cause", err.Error()))
-		http.Error(w, "Something went wrong on our side.", http.StatusInternalServerError)
+	text, err := p.rendered(v)
+	if err != nil {
+		p.broken(w, r, v.Kind, err)
 		return
 	}
+	p.send(w, r, status, v.Lang, text)
+}
+
+func (p *Pages) send(w http.ResponseWriter, r *http.Request, status int, language, text string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", v.Lang)
+	h.Set("Content-Language", language)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(b.Bytes()) // the browser may have gone
+		_, _ = io.WriteString(w, text) // the browser may have gone
 	}
 }

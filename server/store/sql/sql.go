@@ -25,7 +25,8 @@ type Store struct {
 	grants.Grants
 	outbox.Outbox
 	trail.Trail
-	db *database.DB
+	db        *database.DB
+	transient *transient.Remembered // nil on PostgreSQL
 }
 
 var _ journey.Ledger = (*Store)(nil)
@@ -36,12 +37,16 @@ func Open(ctx context.Context, o database.Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{ledger.Ledger{DB: db}, directory.Directory{DB: db}, grants.Grants{DB: db}, outbox.Outbox{DB: db}, trail.Trail{DB: db}, db}
-	if t, ok := s.Transient(); ok {
-		// The birth is set when the file is made, not when somebody first asks.
-		if _, err := t.Birth(ctx); err != nil {
-			return nil, errors.Join(err, db.Close())
-		}
+	s := &Store{ledger.Ledger{DB: db}, directory.Directory{DB: db}, grants.Grants{DB: db}, outbox.Outbox{DB: db}, trail.Trail{DB: db}, db, nil}
+	if db.Postgres() {
+		return s, nil
+	}
+	if s.transient, err = transient.NewRemembered(transient.Store{DB: db}); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	// The birth is set when the file is made, not when somebody first asks.
+	if _, err := s.transient.Birth(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }
@@ -51,7 +56,7 @@ func (s *Store) Transient() (store port.Store, ok bool) {
 	if s.db.Postgres() {
 		return nil, false
 	}
-	return transient.Store{DB: s.db}, true
+	return s.transient, true
 }
 
 // Ping reports whether the database answers.
