@@ -14,6 +14,10 @@ import (
 // operations lists what is measured.
 func operations() []operation {
 	return []operation{
+		{name: "health check, for scale", run: func(ctx context.Context, c *caller) error {
+			_, _, err := c.send(ctx, http.MethodGet, "/healthz", nil, nil, http.StatusOK)
+			return err
+		}},
 		{name: "client_credentials, opaque", aim: "20 µs", run: credentials("bench")},
 		{name: "client_credentials, JWT ES256", aim: "55 µs", run: credentials("bench-jwt")},
 		{name: "introspection", aim: "20 µs", prepare: signedIn("plain"), run: introspection},

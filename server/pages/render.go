@@ -2,7 +2,6 @@ package pages
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,10 +18,9 @@ func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
 		name = p.options.Name
 	}
 	look := p.look(page.Theme)
-	language := p.language(w, r, page.URL, page.Locale)
-	s := p.catalogue.Speak(language, look.words, name)
+	s := p.catalogue.Speak(p.language(w, r, page.URL, page.Locale), look.words, name)
 	policy(w, !page.Leaves)
-	marked, key, fill, alike := p.shapes.of(r, page, fmt.Sprint(language))
+	marked, key, fill, alike := p.shapes.of(r, page, s.Tag.String())
 	if alike {
 		if text, known := p.shapes.known.GetIfPresent(key); known {
 			p.send(w, r, http.StatusOK, s.Tag.String(), fill.Replace(text))
