@@ -11,7 +11,6 @@ import (
 	"github.com/stile-id/stile/server/store/suite/expect"
 )
 
-
 // walking leads through steps that leave all sorts of traces.
 var walking = map[string]string{
 	"signin.yaml": `flow: signin
