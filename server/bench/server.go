@@ -30,7 +30,7 @@ type server struct {
 	stderr  *bytes.Buffer
 }
 
-const people = 64
+const people = 512
 
 func start(ctx context.Context, binary string) (*server, error) {
 	dir, err := os.MkdirTemp("", "stile-bench-")

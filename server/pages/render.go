@@ -22,8 +22,8 @@ func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
 	policy(w, !page.Leaves)
 	marked, key, fill, alike := p.shapes.of(r, page, s.Tag.String())
 	if alike {
-		if text, known := p.shapes.known.GetIfPresent(key); known {
-			p.send(w, r, http.StatusOK, s.Tag.String(), fill.Replace(text))
+		if known, ok := p.shapes.known.GetIfPresent(key); ok {
+			p.send(w, r, http.StatusOK, s.Tag.String(), known.fill(fill))
 			return
 		}
 		page = marked
@@ -38,8 +38,9 @@ func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
 	case err != nil:
 		p.broken(w, r, v.Kind, err)
 	case alike:
-		p.shapes.known.Set(key, text)
-		p.send(w, r, http.StatusOK, v.Lang, fill.Replace(text))
+		known := p.shapes.cut(text)
+		p.shapes.known.Set(key, known)
+		p.send(w, r, http.StatusOK, v.Lang, known.fill(fill))
 	default:
 		p.send(w, r, http.StatusOK, v.Lang, text)
 	}

@@ -21,13 +21,13 @@ import (
 // passkey challenge. Such a page is rendered once with marks in their places and filled in for each person, which costs a
 // tenth. The marks are random, so no text can hold one.
 type shapes struct {
-	known                   *otter.Cache[[sha256.Size]byte, string]
+	known                   *otter.Cache[[sha256.Size]byte, pieces]
 	url, account, challenge string
 	revision                int
 }
 
 func newShapes() (*shapes, error) {
-	known, err := otter.New(&otter.Options[[sha256.Size]byte, string]{MaximumSize: 500})
+	known, err := otter.New(&otter.Options[[sha256.Size]byte, pieces]{MaximumSize: 500})
 	if err != nil {
 		return nil, fmt.Errorf("page cache: %w", err)
 	}
@@ -44,16 +44,16 @@ func newShapes() (*shapes, error) {
 
 // of returns the page with marks in it, its key, and what fills the marks; ok is false for a page that must be rendered for itself:
 // one that answers something, or shows what somebody typed anywhere but in the account line.
-func (s *shapes) of(r *http.Request, page web.Page, language string) (marked web.Page, key [sha256.Size]byte, fill *strings.Replacer, ok bool) {
+func (s *shapes) of(r *http.Request, page web.Page, language string) (marked web.Page, key [sha256.Size]byte, fill [marks]string, ok bool) {
 	p := *page.Prompt
 	if page.Stale || len(p.Problem) > 0 || p.Notice != nil || len(p.Rows) > 0 || p.Leave != nil || r.URL.RawQuery != "" || !plainAddress(p.Account) || page.Revision < 1 {
-		return page, key, nil, false
+		return page, key, fill, false
 	}
 	account := s.account
 	if strings.Contains(p.Account, "@") {
 		account += "@m" // an address is laid out as one
 	}
-	pairs := []string{page.URL, s.url, strconv.Itoa(page.Revision), strconv.Itoa(s.revision)}
+	fill[markURL], fill[markRevision] = page.URL, strconv.Itoa(page.Revision)
 	p.Fields = slices.Clone(p.Fields)
 	for i, f := range p.Fields {
 		switch {
@@ -61,16 +61,16 @@ func (s *shapes) of(r *http.Request, page web.Page, language string) (marked web
 		case f.Type == action.FieldUsername && f.Value == p.Account:
 			p.Fields[i].Value = account
 		default:
-			return page, key, nil, false
+			return page, key, fill, false
 		}
 	}
 	if p.Account != "" {
-		pairs = append(pairs, template.HTMLEscapeString(p.Account), account)
+		fill[markAccount] = template.HTMLEscapeString(p.Account)
 		p.Account = account
 	}
 	if p.Passkey != nil {
 		c := *p.Passkey
-		pairs = append(pairs, template.HTMLEscapeString(string(c.Options)), s.challenge)
+		fill[markChallenge] = template.HTMLEscapeString(string(c.Options))
 		c.Options = json.RawMessage(s.challenge)
 		p.Passkey = &c
 	}
@@ -85,12 +85,60 @@ func (s *shapes) of(r *http.Request, page web.Page, language string) (marked web
 		Leaves                 bool
 	}{&forKey, mode(p.Passkey), pressed(p.Passkey), language, page.Client, page.Name, page.Theme, page.Leaves})
 	if err != nil || page.Prompt.Account != "" && strings.Contains(string(text), page.Prompt.Account) {
-		return page, key, nil, false
+		return page, key, fill, false
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		pairs[i], pairs[i+1] = pairs[i+1], pairs[i]
+	return marked, sha256.Sum256(text), fill, true
+}
+
+// The places that differ.
+const (
+	markURL = iota
+	markRevision
+	markAccount
+	markChallenge
+	marks
+)
+
+// pieces is a page cut at its marks: text, and which mark follows it.
+type pieces []piece
+
+type piece struct {
+	text string
+	mark int // marks: none, the end
+}
+
+// cut finds the marks in a rendered page.
+func (s *shapes) cut(text string) pieces {
+	named := [marks][]string{markURL: {s.url}, markRevision: {strconv.Itoa(s.revision)}, markAccount: {s.account + "@m", s.account}, markChallenge: {s.challenge}}
+	var out pieces
+	for {
+		at, length, mark := len(text), 0, marks
+		for m, forms := range named {
+			for _, form := range forms {
+				if i := strings.Index(text, form); i >= 0 && i < at {
+					at, length, mark = i, len(form), m
+				}
+			}
+		}
+		out = append(out, piece{text[:at], mark})
+		if mark == marks {
+			return out
+		}
+		text = text[at+length:]
 	}
-	return marked, sha256.Sum256(text), strings.NewReplacer(pairs...), true
+}
+
+// fill puts a person's own values in the places of the marks.
+func (p pieces) fill(values [marks]string) string {
+	var b strings.Builder
+	b.Grow(4 << 10)
+	for _, x := range p {
+		b.WriteString(x.text)
+		if x.mark < marks {
+			b.WriteString(values[x.mark])
+		}
+	}
+	return b.String()
 }
 
 func mode(c *action.Ceremony) string {

@@ -16,8 +16,8 @@ func TestPagesFilledInAreThePagesRendered(t *testing.T) {
 	submit := action.T("continue")
 	prompt := func(account, challenge string) *action.Prompt {
 		return &action.Prompt{Step: "password", Kind: "password.verify", Title: action.T("password.title"), Account: account, Submit: &submit, Back: true, Switch: true,
-			Fields: []action.Field{{Name: "username", Type: action.FieldUsername, Label: action.T("identifier.label"), Value: account}, {Name: "password", Type: action.FieldPassword, Label: action.T("password.label")}},
-			Others: []action.Button{{Name: "passkey", Label: action.T("identifier.passkey"), Style: "passkey"}},
+			Fields:  []action.Field{{Name: "username", Type: action.FieldUsername, Label: action.T("identifier.label"), Value: account}, {Name: "password", Type: action.FieldPassword, Label: action.T("password.label")}},
+			Others:  []action.Button{{Name: "passkey", Label: action.T("identifier.passkey"), Style: "passkey"}},
 			Passkey: &action.Ceremony{Mode: "autofill", Action: "passkey", Options: []byte(`{"challenge":"` + challenge + `","rpId":"id.example.com","hint":"<&'>"}`)}}
 	}
 	show := func(account, challenge, url string, revision int, query string) string {
