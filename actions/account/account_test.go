@@ -72,7 +72,9 @@ func TestRule09_Link(t *testing.T) {
 	ann, off := at.Account("ann"), at.Account("off")
 	off.Status = identity.Disabled
 	p := &at.People{Accounts: []*identity.Account{ann, off}, Tied: []identity.Link{{Account: "ann", Issuer: "https://acme", Subject: "tied"}, {Account: "off", Issuer: "https://acme", Subject: "off"}}}
-	link := account.Link(p, func() map[string]verdict.FactSet { return map[string]verdict.FactSet{"acme": verdict.Set(verdict.VouchedOne), "other": nil} })
+	link := account.Link(p, func() map[string]verdict.FactSet {
+		return map[string]verdict.FactSet{"acme": verdict.Set(verdict.VouchedOne), "other": nil}
+	})
 	outside := func(issuer, subject string) verdict.Evidence {
 		return verdict.Evidence{Method: "provider", Facts: verdict.Set(verdict.Upstream("acme"), verdict.VouchedOne), At: at.Now,
 			Outside: &verdict.Outside{Provider: "acme", Issuer: issuer, Subject: subject}}
