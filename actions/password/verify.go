@@ -71,7 +71,7 @@ func (v Verifier) run(ctx context.Context, c VerifySettings, t *action.Turn) (ac
 		if account == nil {
 			a.Expires = t.Now.Add(24 * time.Hour)
 		}
-		return action.Result{Attempt: &a}, nil
+		return action.Result{Attempt: &a, Carry: found{named, account}}, nil
 	}
 	if !t.Attempted.Allowed {
 		if t.Attempted.Until.Sub(t.Now) > 24*time.Hour {
@@ -126,8 +126,17 @@ func given(c VerifySettings, t *action.Turn) bool {
 	return named || c.Identifier != ""
 }
 
+// found is whom the first run of a turn found, for the second.
+type found struct {
+	named   string
+	account *identity.Account
+}
+
 // whom finds the account to check, nil for nobody, and the identifier as typed.
 func (v Verifier) whom(ctx context.Context, c VerifySettings, t *action.Turn) (string, *identity.Account, error) {
+	if f, ok := t.Carry.(found); ok {
+		return f.named, f.account, nil
+	}
 	if c.For == "subject" {
 		a, err := t.View.Subject(ctx)
 		if err != nil {

@@ -20,6 +20,7 @@ type Turn struct {
 	Script    Script
 	Box       json.RawMessage // what this step alone remembered in Result.Box
 	Attempted *journey.Attempted
+	Carry     any // what the step returned as Result.Carry when it asked for the attempt
 	Now       time.Time
 	Random    io.Reader
 	Silent    bool // nobody may be asked: return an outcome, or a prompt that will end the journey
@@ -73,6 +74,8 @@ type Result struct {
 	// Attempt asks to count one try at something guessable before it is checked. The ledger commits it, then the step
 	// runs again with the same input and Turn.Attempted set. Checking a guess without this is a hole.
 	Attempt *journey.Attempt
+	// Carry, with Attempt, is handed to the second run within this turn, to spare it a second reading. It is never stored.
+	Carry any
 	// Deny ends the journey at once with this code and message.
 	Deny *journey.Denial
 

@@ -169,7 +169,7 @@ func (w *walk) step(ctx context.Context, n *check.Node, in *action.Input) (res a
 			w.counted[res.Attempt.Key] = attempted
 		}
 	}
-	t.Attempted = &attempted
+	t.Attempted, t.Carry = &attempted, res.Carry
 	res, err = bound.Run(ctx, t)
 	if err == nil && res.Attempt != nil {
 		return res, fmt.Errorf("%w: %s asks for a second attempt", errBroken, n.Spec.Name)
