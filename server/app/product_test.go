@@ -152,12 +152,18 @@ func eachStore(t *testing.T, run func(t *testing.T, stores string)) {
 
 func serve(t *testing.T, stores string) *product {
 	t.Helper()
+	return serveIn(t, t.TempDir(), stores, "")
+}
+
+// serveIn serves from a directory that may hold scripts, with further settings and connectors.
+func serveIn(t *testing.T, dir, further, connectors string) *product {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &product{base: "http://" + l.Addr().String(), mail: &letters{}, log: &lockedBuffer{}}
-	f, problems := config.Read(filepath.Join(t.TempDir(), "stile.yaml"), []byte(productSettings(p.base, l.Addr().String(), stores)))
+	f, problems := config.Read(filepath.Join(dir, "stile.yaml"), []byte(productSettings(p.base, l.Addr().String(), further)+connectors))
 	if f == nil {
 		t.Fatal(problems)
 	}

@@ -1,0 +1,101 @@
+package app_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// claimSettings adds a claim from every source there is.
+const claimSettings = `claims-hook: claims.ts
+claims:
+  tier: { from: journey, scope: profile, to: [id_token, userinfo] }
+  nickname: { from: account, attribute: nick, scope: profile, to: [userinfo] }
+  balance: { from: connector, connector: bank, get: "/accounts/${subject.id}", path: balance, scope: api, to: [id_token, introspection], required: true }
+  segment: { from: hook, call: segment, scope: profile, to: [id_token] }
+  shaped: { from: hook, call: segment, scope: profile, to: [id_token] }
+`
+
+const claimsHook = `interface Asked { subject: string; scopes: string[]; claims: Record<string, unknown> }
+
+export async function segment({ subject }: Asked) {
+  const { json } = await call("bank", { get: "/accounts/" + subject });
+  return { segment: json.balance > 100 ? "rich" : "plain", shaped: "no" };
+}
+
+export function claims({ claims }: Asked) {
+  return claims.shaped === undefined ? {} : { shaped: "by the last word" };
+}
+
+declare function call(name: string, request: { get: string }): Promise<{ status: number; json: { balance: number } }>;
+`
+
+// TestClaimsComeFromAccountJourneyConnectorAndHook: and a required one whose source is down holds the token back.
+func TestClaimsComeFromAccountJourneyConnectorAndHook(t *testing.T) {
+	var down atomic.Bool
+	bank := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if down.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprint(w, `{"balance": 250, "secret": "kept"}`)
+	}))
+	t.Cleanup(bank.Close)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "claims.ts"), []byte(claimsHook), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := serveIn(t, dir, claimSettings, "  bank: { base: \""+bank.URL+"\", allow-private: true, timeout: 1s, retries: 0 }\n")
+	v := visit(t, p.base)
+	v.begin("scope", "openid profile api")
+	v.post("identifier", "ann@example.com")
+	tokens, status := v.redeem(v.post("password", secret))
+	if status != http.StatusOK {
+		t.Fatal(status, tokens)
+	}
+	id := claimsOf(t, tokens["id_token"].(string))
+	if id["tier"] != "basic" || id["segment"] != "rich" || id["shaped"] != "by the last word" || id["balance"] != 250.0 {
+		t.Errorf("id_token: %v", id)
+	}
+	seen, err := v.send(http.MethodPost, "/introspect", url.Values{"token": {tokens["access_token"].(string)}}, func(r *http.Request) { r.SetBasicAuth("app", "app-secret") })
+	if err != nil || !strings.Contains(seen.body, `"balance":250`) || strings.Contains(seen.body, "kept") {
+		t.Errorf("introspection: %v %s", err, seen.body)
+	}
+	down.Store(true)
+	w := visit(t, p.base)
+	w.begin("scope", "openid profile api")
+	w.post("identifier", "bob@example.com")
+	refused, status := w.redeem(w.post("password", secret))
+	if status != http.StatusServiceUnavailable && status != http.StatusBadRequest || refused["error"] != "temporarily_unavailable" {
+		t.Errorf("a required claim without its source: %d %v", status, refused)
+	}
+	x := visit(t, p.base)
+	x.begin("scope", "openid profile") // nothing required here
+	x.post("identifier", "bob@example.com")
+	tokens, status = x.redeem(x.post("password", secret))
+	if status != http.StatusOK || claimsOf(t, tokens["id_token"].(string))["segment"] != nil {
+		t.Errorf("an optional claim without its source: %d %v", status, tokens)
+	}
+}
+
+func claimsOf(t *testing.T, jwt string) map[string]any {
+	t.Helper()
+	parts := strings.Split(jwt, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out map[string]any
+	if err := json.Unmarshal(raw, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
