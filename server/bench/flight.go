@@ -10,14 +10,14 @@ import (
 	"sync"
 )
 
-// inFlight begins journeys and leaves them waiting at the password, and tells what each of them keeps.
+// inFlight begins journeys of the shipped signin and leaves them waiting at the password, and tells what each of them keeps.
 func (s *server) inFlight(ctx context.Context, out io.Writer, n, callers int) error {
 	before, err := s.memory()
 	if err != nil {
 		return err
 	}
 	stored := s.stored()
-	query := url.Values{"client_id": {"bench"}, "response_type": {"code"}, "redirect_uri": {"http://127.0.0.1:9/cb"}, "scope": {"openid"},
+	query := url.Values{"client_id": {"shipped"}, "response_type": {"code"}, "redirect_uri": {"http://127.0.0.1:9/cb"}, "scope": {"openid"},
 		"code_challenge": {challenge}, "code_challenge_method": {"S256"}}.Encode()
 	var wg sync.WaitGroup
 	failures := make(chan error, callers)
@@ -47,7 +47,7 @@ func (s *server) inFlight(ctx context.Context, out io.Writer, n, callers int) er
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "a journey in flight\t%.2f KiB of memory\t%.2f KiB of disk\t(aim 1 KiB)\t\n",
+	_, err = fmt.Fprintf(out, "a journey of the shipped signin in flight\t%.2f KiB of memory\t%.2f KiB of disk\t(aim 1 KiB)\t\n",
 		float64(after.anonymous-before.anonymous)/float64(n)/1024, float64(s.stored()-stored)/float64(n)/1024)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/stile-id/stile/flows"
 	"github.com/stile-id/stile/server/app"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth/client"
@@ -84,6 +86,17 @@ func (s *server) prepare(ctx context.Context, address string) error {
 	}
 	if err := os.Mkdir(filepath.Join(s.dir, "flows"), 0o755); err != nil {
 		return err
+	}
+	shipped, err := fs.ReadDir(flows.Shipped, ".")
+	if err != nil {
+		return err
+	}
+	for _, d := range shipped {
+		text, err := flows.Shipped.ReadFile(d.Name())
+		if err != nil {
+			return err
+		}
+		files["flows/"+d.Name()] = string(text)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {

@@ -15,11 +15,22 @@ clients:
     first_party: true
     introspect: any
     flows: { default: plain, others: [hooked] }
+  - id: shipped
+    name: Shipped
+    auth: none
+    redirect_uris: ["http://127.0.0.1:9/cb"]
+    scopes: [openid, profile, email]
+    first_party: true
+    flows: { default: signin }
   - id: bench-jwt
     secrets: [%s]
     grant_types: [client_credentials]
     scopes: [api]
     token_format: jwt
+providers:
+  acme: { title: Acme, issuer: "http://127.0.0.1:9/acme", client_id: stile, vouches: one-factor, allow-private: true }
+connectors:
+  crm: { base: "http://127.0.0.1:9/crm", allow-private: true, timeout: 100ms, retries: 0 }
 `
 
 const plainFlow = `flow: plain
