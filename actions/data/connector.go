@@ -20,7 +20,7 @@ type ConnectorSettings struct {
 	Timeout   action.Duration   `json:"timeout,omitempty" jsonschema:"description=How long to wait; the connector's own limit by default."`
 }
 
-// Check wants exactly one method.
+// Check wants at most one method; none is a GET of the connector's own address.
 func (c ConnectorSettings) Check() []action.SettingProblem {
 	n := 0
 	for _, p := range []string{c.Get, c.Post, c.Put} {

@@ -26,6 +26,10 @@ type Versions interface {
 
 // Flows serves the compiled flows of a folder. It implements run.Programs. Safe for use by many goroutines.
 type Flows struct {
+	// Fits judges a set of flows that checked against what else must hold, such as what clients may start; nil: nothing else must.
+	// It is set before the first Load.
+	Fits func(map[string]*check.Program) (diag.Problems, diag.Sources)
+
 	world    check.World
 	versions Versions
 	now      func() time.Time
@@ -61,23 +65,44 @@ func (f *Flows) Load(ctx context.Context, fsys fs.FS) (diag.Problems, diag.Sourc
 		return nil, nil, nil
 	}
 	set := Compile(folder, f.world)
-	f.mu.Lock()
-	f.read = sum
+	if set.Programs != nil && f.Fits != nil {
+		problems, sources := f.Fits(set.Programs)
+		set.Problems = append(set.Problems, problems...)
+		maps.Copy(set.Sources, sources)
+		if problems.Failed() {
+			set.Programs = nil
+		}
+	}
 	if set.Programs == nil {
-		f.refused, f.sources = set.Problems, set.Sources
+		f.mu.Lock()
+		f.read, f.refused, f.sources = sum, set.Problems, set.Sources
 		f.mu.Unlock()
 		return set.Problems, set.Sources, nil
 	}
-	changed := []*check.Program{}
+	// Written down before the first journey is pinned to it; when that fails the next look tries again.
+	if err := f.keep(ctx, folder, f.changed(set.Programs)); err != nil {
+		return set.Problems, set.Sources, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for name, p := range set.Programs {
-		if old := f.current[name]; old == nil || old.Hash != p.Hash {
-			changed = append(changed, p)
-		}
 		f.known[name+"@"+p.Hash] = p
 	}
-	f.current, f.refused, f.sources = set.Programs, nil, set.Sources
-	f.mu.Unlock()
-	return set.Problems, set.Sources, f.keep(ctx, folder, changed)
+	f.read, f.current, f.refused, f.sources = sum, set.Programs, nil, set.Sources
+	return set.Problems, set.Sources, nil
+}
+
+// changed lists the programs that are not served already, by name.
+func (f *Flows) changed(programs map[string]*check.Program) []*check.Program {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []*check.Program
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		if old := f.current[name]; old == nil || old.Hash != programs[name].Hash {
+			out = append(out, programs[name])
+		}
+	}
+	return out
 }
 
 // keep writes new versions down, so that journeys pinned to them survive a restart.
