@@ -45,6 +45,8 @@ type Options struct {
 	Mail mail.Sender
 	// Mount adds routes of its own, after the server's. Its error stops the start.
 	Mount func(r *mux.Router, s *Server) error
+	// Notice is how long /readyz fails, when the server is told to stop, before it takes no more connections.
+	Notice time.Duration
 	// HookCommand starts a hook worker; nil: this program.
 	HookCommand []string
 }
@@ -74,13 +76,14 @@ type Server struct {
 	metrics   *metrics
 	claims    *claimsHook
 	draining  draining
+	notice    time.Duration
 	closers   []func() error
 }
 
 // New opens the stores, loads the flows and wires everything. Problems are what is wrong with texts that were read (flows, themes,
 // the claims hook); with errors among them there is no server.
 func New(ctx context.Context, o Options) (s *Server, problems diag.Problems, sources diag.Sources, err error) {
-	s = &Server{file: o.File, log: o.Log, now: o.Now}
+	s = &Server{file: o.File, log: o.Log, now: o.Now, notice: o.Notice}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -52,12 +52,18 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (problems diag
 	}
 	set := watch.Compile(text, world)
 	collect(set.Problems, set.Sources)
+	if set.Programs != nil {
+		collect(checkClients(f, set.Programs), f.Sources())
+	}
 	ps, src, err = s.newClaims()
 	collect(ps, src)
 	if err != nil {
 		return problems, sources, err
 	}
+	if _, err := s.certificate(); err != nil {
+		return problems, sources, err
+	}
 	_, badClaims := claims.New(f.Claims, s.claimPorts())
 	_, badClients := client.NewRegistry(f.Clients)
-	return problems, sources, errors.Join(badClaims, badClients, checkClients(f.Clients, set.Programs))
+	return problems, sources, errors.Join(badClaims, badClients)
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
@@ -35,7 +37,18 @@ func (s *Server) newClaims() (diag.Problems, diag.Sources, error) {
 		return ps, diag.Sources{filepath.Base(path): code}, nil
 	}
 	s.claims = &claimsHook{set: set}
-	return nil, nil, nil
+	functions := set.Functions()
+	for _, name := range slices.Sorted(maps.Keys(s.file.Claims)) {
+		r := s.file.Claims[name]
+		call := r.Call
+		if call == "" {
+			call = claims.HookName
+		}
+		if _, ok := functions[call]; r.From == claims.FromHook && !ok {
+			ps.Add("STILE-C12", s.file.At("claims", name, "call"), "export a function of that name from "+s.file.ClaimsHook, "claim %q calls %s, which the claims hook does not have", name, call)
+		}
+	}
+	return ps, s.file.Sources(), nil
 }
 
 // claimPorts are the ways claims come from elsewhere.

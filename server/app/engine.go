@@ -35,6 +35,9 @@ func (s *Server) newEngine(ctx context.Context, folder fs.FS) (diag.Problems, di
 		return nil, nil, err
 	}
 	s.Flows = watch.New(world, s.Store, s.now, s.log)
+	s.Flows.Fits = func(programs map[string]*check.Program) (diag.Problems, diag.Sources) {
+		return checkClients(s.file, programs), s.file.Sources()
+	}
 	problems, sources, err := s.Flows.Load(ctx, folder)
 	if err != nil || problems.Failed() {
 		return problems, sources, err
@@ -110,7 +113,10 @@ func (s *Server) connectors() (*connect.Connectors, error) {
 	var list []connect.Connector
 	for name, c := range s.file.Connectors {
 		k := connect.Connector{Name: name, Base: c.Base, Headers: c.Headers, Timeout: min(time.Duration(c.Timeout), 10*time.Second), Cache: time.Duration(c.Cache),
-			Retries: c.Retries, Private: c.Private}
+			Retries: 1, Private: c.Private}
+		if c.Retries != nil {
+			k.Retries = *c.Retries
+		}
 		bearer, err := c.Bearer.Resolve(s.file.Dir)
 		if err != nil {
 			return nil, fmt.Errorf("connector %s: %w", name, err)

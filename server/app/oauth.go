@@ -5,13 +5,17 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/gorilla/mux"
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/config"
@@ -36,9 +40,6 @@ import (
 func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	registry, err := client.NewRegistry(s.file.Clients)
 	if err != nil {
-		return err
-	}
-	if err := checkClients(s.file.Clients, s.Flows.All()); err != nil {
 		return err
 	}
 	if s.grants, err = live.New(s.Store); err != nil {
@@ -91,19 +92,33 @@ func (s *Server) sessionID(r *http.Request) string {
 }
 
 // checkClients refuses clients that may start flows nobody serves.
-func checkClients(clients []oauth.Client, programs map[string]*check.Program) error {
-	for _, c := range clients {
-		for _, f := range c.Flows.All() {
-			p, ok := programs[f]
+func checkClients(file *config.File, programs map[string]*check.Program) diag.Problems {
+	var out diag.Problems
+	for i, c := range file.Clients {
+		here := func(key string, index ...string) diag.Pos {
+			return file.At(append([]string{"clients", strconv.Itoa(i), "flows", key}, index...)...)
+		}
+		judge := func(name string, at diag.Pos) {
+			p, ok := programs[name]
 			switch {
+			case name == "":
 			case !ok:
-				return fmt.Errorf("client %s may start flow %s, which does not exist", c.ID, f)
+				hint := "write that flow, or take it from the client"
+				if near := flow.Nearest(name, slices.Sorted(maps.Keys(programs))); near != "" {
+					hint = "did you mean `" + near + "`?"
+				}
+				out.Add("STILE-C13", at, hint, "client %q may start flow %s, which does not exist", c.ID, name)
 			case p.Callable || len(p.Accept) == 0:
-				return fmt.Errorf("client %s may start flow %s, which can only be called by other flows", c.ID, f)
+				out.Add("STILE-C13", at, "give the flow an `accept`, or take it from the client", "client %q may start flow %s, which can only be called by other flows", c.ID, name)
 			}
 		}
+		judge(c.Flows.Default, here("default"))
+		judge(c.Flows.Create, here("create"))
+		for n, name := range c.Flows.Others {
+			judge(name, here("others", strconv.Itoa(n)))
+		}
 	}
-	return nil
+	return out
 }
 
 func (s *Server) problem(w http.ResponseWriter, r *http.Request, status int, id string, cause error) {

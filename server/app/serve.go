@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -18,26 +19,43 @@ import (
 // drainFor is how long requests under way may take once the server is told to stop.
 const drainFor = 20 * time.Second
 
-// Serve listens and answers until ctx ends, then drains: /readyz fails first, requests under way are finished, and what
-// runs beside them stops. ready is called with the address once the server listens.
+// certificate reads what the server shows as its own; nil when it does not serve https itself.
+func (s *Server) certificate() (*tls.Config, error) {
+	t := s.file.TLS
+	if t == nil {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(s.beside(t.Cert), s.beside(t.Key))
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// Serve listens and answers until ctx ends, then drains: /readyz fails first, for as long as Options.Notice says, so that nobody is sent
+// here any more; then no more connections are taken, requests under way are finished, and what runs beside them stops. ready is called with the address once the server listens.
 func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 	listen := s.file.Listen
 	if listen == "" {
 		listen = "localhost:8080"
+	}
+	secure, err := s.certificate()
+	if err != nil {
+		return err
 	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	h := &http.Server{Handler: s.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 90 * time.Second, MaxHeaderBytes: 32 << 10}
+		IdleTimeout: 90 * time.Second, MaxHeaderBytes: 32 << 10, TLSConfig: secure}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var beside sync.WaitGroup
 	s.startBackground(background, &beside)
 	failed := make(chan error, 1)
 	go func() {
-		if t := s.file.TLS; t != nil {
-			failed <- h.ServeTLS(l, s.beside(t.Cert), s.beside(t.Key))
+		if secure != nil {
+			failed <- h.ServeTLS(l, "", "")
 			return
 		}
 		failed <- h.Serve(l)
@@ -50,8 +68,12 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 	case <-ctx.Done():
 		s.log.Info("draining")
 		s.draining.on.Store(true)
+		select {
+		case err = <-failed:
+		case <-time.After(s.notice):
+		}
 		drain, cancel := context.WithTimeout(background, drainFor)
-		err = h.Shutdown(drain)
+		err = errors.Join(err, h.Shutdown(drain))
 		cancel()
 	}
 	stop()

@@ -15,13 +15,16 @@ import (
 func audit(s streams) *cobra.Command {
 	var path, account, event, since string
 	var limit int
-	c := &cobra.Command{Use: "audit", Short: "Read the audit trail, one JSON line for each event", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "audit", Short: "Read the audit trail, one JSON line for each event, newest first", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if limit < 1 || limit > 1000 {
+				return wrongUse{errors.New("--limit is a number from 1 to 1000")}
+			}
 			f := trail.Filter{Event: event, Limit: limit}
 			if since != "" {
 				d, err := action.ParseDuration(since)
 				if err != nil {
-					return err
+					return wrongUse{fmt.Errorf("--since: %w", err)}
 				}
 				f.Since = time.Now().Add(-d)
 			}
@@ -52,9 +55,9 @@ func audit(s streams) *cobra.Command {
 			return nil
 		}}
 	settings(c, &path)
-	c.Flags().StringVar(&account, "account", "", "only of this account: an id or an identifier")
-	c.Flags().StringVar(&event, "event", "", "only this event")
-	c.Flags().StringVar(&since, "since", "", "only so long ago: 24h, 7d")
-	c.Flags().IntVar(&limit, "limit", 1000, "at most so many")
+	c.Flags().StringVar(&account, "account", "", "only what concerns this account, named by its id or an identifier")
+	c.Flags().StringVar(&event, "event", "", "only this event, such as sign-in or account.disabled")
+	c.Flags().StringVar(&since, "since", "", "only what is not older, such as 24h or 7d")
+	c.Flags().IntVar(&limit, "limit", 1000, "at most so many lines, up to 1000")
 	return c
 }

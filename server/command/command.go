@@ -27,18 +27,31 @@ type streams struct {
 // errTold ends a command whose problems have been printed already.
 var errTold = errors.New("told")
 
-// Run runs the command line and returns the exit code: 0 done, 1 failed, 2 wrong use.
+// wrongUse is a mistake in how a command was called, found only once it ran.
+type wrongUse struct{ error }
+
+func (w wrongUse) Unwrap() error { return w.error }
+
+// Run runs the command line and returns the exit code: 0 done, 1 failed, 2 wrong use. The first SIGTERM or Ctrl-C asks what runs to
+// finish, the second ends the process.
 func Run(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)
 	root := Root(in, out, errOut)
+	began := false // whether the command line was understood
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	called, err := root.ExecuteContextC(ctx)
+	var wrong wrongUse
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errTold):
 		return 1
+	case !began || errors.As(err, &wrong):
+		fmt.Fprintf(errOut, "stile: %v\nSee `%s --help`.\n", err, called.CommandPath())
+		return 2
 	}
 	fmt.Fprintf(errOut, "stile: %v\n", err)
 	return 1
@@ -51,8 +64,24 @@ func Root(in io.Reader, out, errOut io.Writer) *cobra.Command {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	root.AddCommand(serve(s), initial(s), checkFlows(s), user(s), key(s), audit(s))
+	root.AddCommand(serve(s), initial(s), checkFlows(s), user(s), key(s), client(s), audit(s), version(s))
+	group(root)
 	return root
+}
+
+// group makes a command that only holds others: alone it shows its help, with a name it does not know it is wrong use.
+func group(c *cobra.Command) {
+	c.SuggestionsMinimumDistance = 2
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			return fmt.Errorf("there is no command %q; did you mean `%s %s`?", args[0], c.CommandPath(), near[0])
+		}
+		return fmt.Errorf("there is no command %q", args[0])
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 }
 
 // load reads the settings file and prints what is wrong with it.

@@ -2,10 +2,13 @@ package command
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +39,7 @@ func initial(s streams) *cobra.Command {
 				}
 				files["flows/"+name] = text
 			}
-			for name := range files {
+			for _, name := range slices.Sorted(maps.Keys(files)) {
 				if _, err := os.Lstat(filepath.Join(args[0], name)); err == nil {
 					return fmt.Errorf("%s is there already; nothing was written", filepath.Join(args[0], name))
 				}
@@ -45,11 +48,21 @@ func initial(s streams) *cobra.Command {
 				return err
 			}
 			for name, text := range files {
-				if err := os.WriteFile(filepath.Join(args[0], name), text, 0o644); err != nil {
+				if err := create(filepath.Join(args[0], name), text); err != nil {
 					return err
 				}
 			}
 			fmt.Fprintf(s.out, "Wrote %s.\nNext: stile serve --config %s\n", args[0], filepath.Join(args[0], "stile.yaml"))
 			return nil
 		}}
+}
+
+// create writes a file that is not there yet; one that appeared meanwhile is left as it is.
+func create(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
 }

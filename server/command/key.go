@@ -12,6 +12,7 @@ func key(s streams) *cobra.Command {
 	var path string
 	c := &cobra.Command{Use: "key", Short: "List and rotate signing keys"}
 	settings(c, &path)
+	group(c)
 	c.AddCommand(&cobra.Command{Use: "list", Short: "List signing keys", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			o, err := s.open(c.Context(), path)
@@ -36,6 +37,9 @@ func key(s streams) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, o.Close()) }()
+			if err := o.Keys.Start(c.Context()); err != nil { // no server has run yet: there is nothing to rotate before this
+				return err
+			}
 			if err := o.Keys.Rotate(c.Context()); err != nil {
 				return err
 			}

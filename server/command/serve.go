@@ -2,10 +2,12 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,9 @@ import (
 	"github.com/stile-id/stile/server/dev"
 )
 
+// notice is how long a server that was told to stop says so on /readyz before it takes no more connections: longer than balancers look apart.
+const notice = 3 * time.Second
+
 func serve(s streams) *cobra.Command {
 	var path, listen, data, flows string
 	var development bool
@@ -21,7 +26,15 @@ func serve(s streams) *cobra.Command {
 		Long: "Runs the server until SIGTERM or Ctrl-C, then finishes what is under way. With --dev it needs no settings: it serves a sample app, " +
 			"an inbox, an employer's identity provider, a CRM and seeded accounts besides the product, and keeps its data in ./.stile.",
 		RunE: func(c *cobra.Command, _ []string) error {
+			for _, name := range []string{"data", "flows"} {
+				if !development && c.Flags().Changed(name) {
+					return wrongUse{fmt.Errorf("--%s goes with --dev; otherwise the settings say it", name)}
+				}
+			}
 			if development {
+				if c.Flags().Changed("config") {
+					return wrongUse{errors.New("--dev has settings of its own and takes no --config")}
+				}
 				return s.serveDev(c.Context(), dev.Options{Listen: listen, Data: data, Flows: flows})
 			}
 			f, err := s.load(path)
@@ -31,7 +44,7 @@ func serve(s streams) *cobra.Command {
 			if listen != "" {
 				f.Listen = listen
 			}
-			return s.serve(c.Context(), app.Options{File: f, Log: s.logger(f.LogLevel)}, func(a net.Addr) {
+			return s.serve(c.Context(), app.Options{File: f, Log: s.logger(f.LogLevel), Notice: notice}, func(a net.Addr) {
 				fmt.Fprintf(s.out, "Stile serves %s, listening on %s\n", f.Issuer, a)
 			})
 		}}

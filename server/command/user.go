@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -17,6 +18,7 @@ func user(s streams) *cobra.Command {
 	var path string
 	c := &cobra.Command{Use: "user", Short: "Add, list, disable and unlock accounts"}
 	settings(c, &path)
+	group(c)
 	c.AddCommand(userAdd(s, &path), userList(s, &path),
 		userChange(s, &path, "disable", "End an account's sessions, revoke its grants and let it in no more", func(c *cobra.Command, o *app.Operator, a *identity.Account) error {
 			return o.SetStatus(c.Context(), a.ID, identity.Disabled)
@@ -30,6 +32,9 @@ func user(s streams) *cobra.Command {
 	return c
 }
 
+// maxPassword bounds a first password, in bytes.
+const maxPassword = 1024
+
 func userAdd(s streams, path *string) *cobra.Command {
 	var withPassword bool
 	c := &cobra.Command{Use: "add EMAIL", Short: "Add an account; the address counts as verified", Args: cobra.ExactArgs(1),
@@ -37,9 +42,15 @@ func userAdd(s streams, path *string) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			n := app.NewAccount{Email: args[0], MustChange: true}
 			if withPassword {
-				line, err := bufio.NewReader(s.in).ReadString('\n')
+				line, err := bufio.NewReader(io.LimitReader(s.in, maxPassword+2)).ReadString('\n')
 				if n.Password = strings.TrimRight(line, "\r\n"); n.Password == "" {
-					return errors.Join(errors.New("no password on standard input"), err)
+					return errors.New("there is no password on standard input")
+				}
+				if err != nil && !errors.Is(err, io.EOF) {
+					return fmt.Errorf("password on standard input: %w", err)
+				}
+				if len(n.Password) > maxPassword {
+					return fmt.Errorf("the password is longer than %d bytes", maxPassword)
 				}
 			}
 			o, err := s.open(c.Context(), *path)
@@ -63,6 +74,9 @@ func userList(s streams, path *string) *cobra.Command {
 	var limit int
 	c := &cobra.Command{Use: "list", Short: "List accounts, oldest first", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if limit < 1 || limit > 1000 {
+				return wrongUse{errors.New("--limit is a number from 1 to 1000")}
+			}
 			o, err := s.open(c.Context(), *path)
 			if err != nil {
 				return err
@@ -79,15 +93,25 @@ func userList(s streams, path *string) *cobra.Command {
 				for _, i := range a.Identifiers {
 					ids = append(ids, i.Canonical)
 				}
-				for _, k := range a.Credentials {
+				whole, err := o.Store.Account(c.Context(), a.ID)
+				if errors.Is(err, identity.ErrNotFound) {
+					continue // deleted meanwhile
+				}
+				if err != nil {
+					return err
+				}
+				for _, k := range whole.Credentials {
 					kinds = append(kinds, string(k.Kind))
+				}
+				if len(kinds) == 0 {
+					kinds = []string{"-"}
 				}
 				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", a.ID, a.Status, strings.Join(ids, ","), strings.Join(kinds, ","), a.Created.UTC().Format("2006-01-02"))
 			}
 			return t.Flush()
 		}}
-	c.Flags().StringVar(&after, "after", "", "begin behind this id")
-	c.Flags().IntVar(&limit, "limit", 100, "at most so many")
+	c.Flags().StringVar(&after, "after", "", "begin behind this account id, to see the next page")
+	c.Flags().IntVar(&limit, "limit", 100, "at most so many accounts, up to 1000")
 	return c
 }
 

@@ -1,21 +1,19 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
+	"io/fs"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
-	"github.com/stile-id/stile/server/oauth/client"
-	"github.com/stile-id/stile/server/web"
 )
 
 // File is a settings file that was read and found sound.
@@ -24,7 +22,13 @@ type File struct {
 	Path    string
 	Dir     string         // relative paths and file: references start here
 	Trusted []netip.Prefix // Proxies, parsed
+
+	root   *flow.Node
+	source []byte
 }
+
+// maxSource bounds a settings file, in bytes.
+const maxSource = 4 << 20
 
 // Schema is the JSON Schema of the settings file.
 func Schema() *action.Schema { return action.Describe[Settings]() }
@@ -34,15 +38,29 @@ func Load(path string) (*File, diag.Problems, diag.Sources) {
 	source, err := os.ReadFile(path)
 	if err != nil {
 		var ps diag.Problems
-		ps.Add("STILE-C01", diag.Pos{File: path}, "`stile init DIR` writes a settings file that runs", "the settings cannot be read: %v", err)
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		ps.Add("STILE-C01", diag.Pos{File: path}, "name them with --config; `stile init DIR` writes settings that run", "the settings cannot be read: %v", err)
 		return nil, ps, nil
 	}
 	f, ps := Read(path, source)
 	return f, ps, diag.Sources{path: source}
 }
 
-// Read checks the text of a settings file. The file is nil when there is an error.
+// Read checks the text of a settings file and tells everything that is wrong with it at once. The file is nil when there is an error.
 func Read(path string, source []byte) (*File, diag.Problems) {
+	if len(source) > maxSource {
+		var ps diag.Problems
+		ps.Add("STILE-C02", diag.Pos{File: path}, "", "settings have at most %d MiB", maxSource>>20)
+		return nil, ps
+	}
+	if len(bytes.TrimSpace(source)) == 0 {
+		var ps diag.Problems
+		ps.Add("STILE-C02", diag.Pos{File: path}, "begin with `issuer: https://…`; `stile init DIR` writes settings that run", "the file is empty")
+		return nil, ps
+	}
 	n, ps := flow.Parse(path, source)
 	if n == nil {
 		return nil, ps
@@ -53,132 +71,87 @@ func Read(path string, source []byte) (*File, diag.Problems) {
 	}
 	if err := check.NewSchemas().Check("STILE-C02", Schema(), n, n.At, &ps); err != nil {
 		ps.Add("STILE-C02", n.At, "", "the settings cannot be checked: %v", err)
-	}
-	if ps.Failed() {
 		return nil, ps
 	}
-	raw, err := n.MarshalJSON()
-	f := &File{Path: path, Dir: filepath.Dir(path)}
-	if err == nil {
-		err = json.Unmarshal(raw, &f.Settings)
+	f := &File{Path: path, Dir: filepath.Dir(path), root: n, source: source}
+	if err := decode(n, &f.Settings); err != nil {
+		unreadable(n, &ps)
+		if !ps.Failed() {
+			ps.Add("STILE-C02", n.At, "see docs/reference/settings.md", "%v", err)
+		}
 	}
-	if err != nil {
-		ps.Add("STILE-C02", n.At, "see docs/reference/settings.md", "%v", err)
-		return nil, ps
-	}
-	f.check(n, &ps)
+	c := &checker{File: f, malformed: ps}
+	c.check()
+	ps = append(ps, c.problems...)
 	if ps.Failed() {
 		return nil, ps
 	}
 	return f, ps
 }
 
-func (f *File) check(n *flow.Node, ps *diag.Problems) {
-	at := func(path ...string) diag.Pos {
-		if v, _ := n.Path(path...); v != nil && v.At.Line > 0 {
-			return v.At
-		}
-		return n.At
+// At is the place of a setting, named by its keys and list indexes; where it is left out, that of what would hold it.
+func (f *File) At(path ...string) diag.Pos {
+	if v, _ := f.root.Path(path...); v != nil && v.At.Line > 0 {
+		return v.At
 	}
-	u, err := url.Parse(f.Issuer)
-	switch {
-	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.HasSuffix(f.Issuer, "/"):
-		ps.Add("STILE-C03", at("issuer"), "write https://id.example.com", "the issuer is no plain address")
-	case u.Scheme != "https" && (u.Scheme != "http" || !web.Loopback(u.Hostname())):
-		ps.Add("STILE-C03", at("issuer"), "use https; plain http is for localhost alone, because cookies and passkeys need https", "the issuer cannot be %s", f.Issuer)
-	}
-	if f.AccountURL != "" {
-		if a, err := url.Parse(f.AccountURL); err != nil || a.Host == "" || a.Scheme != "https" && !web.Loopback(a.Hostname()) {
-			ps.Add("STILE-C03", at("account-url"), "write https://app.example.com/account", "the account-url is no https address")
-		}
-	}
-	for i, p := range f.Proxies {
-		prefix, err := netip.ParsePrefix(p)
-		if err != nil {
-			ps.Add("STILE-C04", at("trusted-proxies", fmt.Sprint(i)), "write a network such as 10.0.0.0/8", "%q is no network", p)
-		}
-		f.Trusted = append(f.Trusted, prefix)
-	}
-	f.references(at, ps)
-	f.clients(at, ps)
-	for name, c := range f.Connectors {
-		if b, err := url.Parse(c.Base); err != nil || b.Host == "" || b.Scheme != "https" && b.Scheme != "http" {
-			ps.Add("STILE-C05", at("connectors", name, "base"), "write https://crm.example.com/v1", "the base of connector %s is no address", name)
-		}
-		if c.Bearer.text != "" && c.Basic != nil {
-			ps.Add("STILE-C05", at("connectors", name), "keep bearer or basic", "connector %s signs in two ways", name)
-		}
-	}
-	if f.Mail.SMTP != "" && f.Mail.From == "" {
-		ps.Add("STILE-C06", at("mail"), "add `from: Example <no-reply@example.com>`", "mail has no sender")
-	}
-	if f.Mail.TLS == "none" {
-		if host, _, ok := strings.Cut(f.Mail.SMTP, ":"); !ok || !web.Loopback(host) {
-			ps.Add("STILE-C06", at("mail", "tls"), "use starttls or tls", "mail leaves unencrypted only to a server on this machine")
-		}
-	}
+	return diag.Pos{File: f.Path}
 }
 
-// references refuses secrets that are written out.
-func (f *File) references(at func(...string) diag.Pos, ps *diag.Problems) {
-	refuse := func(r Ref, path ...string) {
-		if !r.Empty() && !r.Refers() {
-			ps.Add("STILE-C07", at(path...), "write env:NAME or file:PATH", "a secret is written out; anybody who reads the settings would know it")
-		}
+// Sources is the text of the settings, for showing problems under their lines.
+func (f *File) Sources() diag.Sources { return diag.Sources{f.Path: f.source} }
+
+func decode(n *flow.Node, into *Settings) error {
+	raw, err := n.MarshalJSON()
+	if err != nil {
+		return err
 	}
-	refuse(f.MasterKey, "master-key")
-	refuse(f.Mail.Password, "mail", "password")
-	for name, p := range f.Providers {
-		refuse(p.ClientSecret, "providers", name, "client_secret")
-	}
-	for name, c := range f.Connectors {
-		refuse(c.Bearer, "connectors", name, "bearer")
-		if c.Basic != nil {
-			refuse(c.Basic.Password, "connectors", name, "basic", "password")
-		}
-	}
-	for _, store := range []struct {
-		ref Ref
-		key string
-	}{{f.Ledger, "ledger"}, {f.Transient, "transient"}} {
-		if u, err := url.Parse(store.ref.text); err == nil && !store.ref.Refers() && u.User != nil {
-			if _, has := u.User.Password(); has {
-				refuse(store.ref, store.key)
-			}
-		}
-	}
+	return json.Unmarshal(raw, into)
 }
 
-// clients checks each client and resolves references among its secrets to what is kept of them.
-func (f *File) clients(at func(...string) diag.Pos, ps *diag.Problems) {
-	seen := map[string]bool{}
-	for i := range f.Clients {
-		index := fmt.Sprint(i)
-		c := &f.Clients[i]
-		if seen[c.ID] {
-			ps.Add("STILE-C08", at("clients", index, "id"), "rename or remove one of them", "client %q is here twice", c.ID)
+// unreadable finds which values cannot be read although their form is right, such as a time span of a thousand years: each
+// is read alone, in its place.
+func unreadable(n *flow.Node, ps *diag.Problems) {
+	malformed := *ps
+	var walk func(n *flow.Node, around func(*flow.Node) *flow.Node)
+	walk = func(n *flow.Node, around func(*flow.Node) *flow.Node) {
+		for _, v := range n.Items {
+			walk(v, func(x *flow.Node) *flow.Node {
+				return around(&flow.Node{Kind: flow.List, Items: []*flow.Node{x}})
+			})
 		}
-		seen[c.ID] = true
-		secrets := slices.Clone(c.Secrets)
-		for k, s := range secrets {
-			r := Ref{s}
-			if !r.Refers() {
-				continue
-			}
-			v, err := r.Resolve(f.Dir)
-			if err != nil {
-				ps.Add("STILE-C09", at("clients", index, "secrets", fmt.Sprint(k)), "set it before starting", "%v", err)
-				continue
-			}
-			secrets[k] = client.Kept(v.Reveal())
+		for _, m := range n.Members {
+			walk(m.Value, func(x *flow.Node) *flow.Node {
+				return around(&flow.Node{Kind: flow.Map, Members: []flow.Member{{Key: m.Key, Value: x}}})
+			})
 		}
-		c.Secrets = secrets
-		checked, errs := client.Check(*c)
-		for _, err := range errs {
-			ps.Add("STILE-C08", at("clients", index), "see docs/reference/settings.md", "client %q: %v", c.ID, err)
+		if n.Kind != flow.String && n.Kind != flow.Number || touched(n, malformed) {
+			return
 		}
-		if len(errs) == 0 {
-			*c = checked
+		var alone Settings
+		var kind *json.UnmarshalTypeError
+		switch err := decode(around(n), &alone); {
+		case errors.As(err, &kind):
+			ps.Add("STILE-C02", n.At, "see docs/reference/settings.md", "%s is out of range here", strconv.Quote(n.Text))
+		case err != nil:
+			ps.Add("STILE-C02", n.At, "see docs/reference/settings.md", "%v", err)
 		}
 	}
+	walk(n, func(x *flow.Node) *flow.Node { return x })
+}
+
+// touched reports whether a problem lies on one of the lines of a value.
+func touched(n *flow.Node, ps diag.Problems) bool {
+	lines := map[int]bool{}
+	n.Walk(func(x *flow.Node) {
+		lines[x.At.Line] = true
+		for _, m := range x.Members {
+			lines[m.At.Line] = true
+		}
+	})
+	for _, p := range ps {
+		if lines[p.At.Line] {
+			return true
+		}
+	}
+	return false
 }

@@ -2,8 +2,8 @@ package config
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,18 +60,42 @@ func (r Ref) Resolve(dir string) (seal.Secret, error) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
-		info, err := os.Stat(path)
+		text, err := readSecret(path)
 		if err != nil {
 			return seal.Secret{}, fmt.Errorf("secret file: %w", err)
 		}
-		if info.Size() > 64<<10 {
-			return seal.Secret{}, errors.New("secret file: larger than 64 KiB")
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return seal.Secret{}, fmt.Errorf("secret file: %w", err)
-		}
-		return seal.NewSecret(strings.TrimSpace(string(b))), nil
+		return seal.NewSecret(text), nil
 	}
 	return seal.NewSecret(r.text), nil
+}
+
+// maxSecret bounds a secret's file, in bytes.
+const maxSecret = 64 << 10
+
+// readSecret reads a file's text without the space around it. What has no end or no text is refused.
+func readSecret(path string) (string, error) {
+	info, err := os.Stat(path) // before opening: opening a pipe would wait for a writer
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSpace(string(b))
+	switch {
+	case len(b) > maxSecret:
+		return "", fmt.Errorf("%s is larger than %d KiB", path, maxSecret>>10)
+	case text == "":
+		return "", fmt.Errorf("%s is empty", path)
+	}
+	return text, nil
 }

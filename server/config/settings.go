@@ -91,7 +91,7 @@ type Connector struct {
 	Headers map[string]string `json:"headers,omitempty" jsonschema_description:"Further headers; no secrets."`
 	Timeout action.Duration   `json:"timeout,omitempty" jsonschema_description:"Default 2s, at most 10s."`
 	Cache   action.Duration   `json:"cache,omitempty" jsonschema_description:"How long answers to GET are kept. Default: not at all."`
-	Retries int               `json:"retries,omitempty" jsonschema:"minimum=0,maximum=3" jsonschema_description:"Of GET, when no answer came. Default 1."`
+	Retries *int              `json:"retries,omitempty" jsonschema:"minimum=0,maximum=3" jsonschema_description:"Of GET, when no answer came. Default 1."`
 	Private bool              `json:"allow-private,omitempty" jsonschema_description:"It may lie at a private address."`
 }
 
