@@ -10,6 +10,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -37,13 +38,13 @@ const MaxNodes = 20_000
 // Compiler compiles flows of one world; it keeps what they share. Not for use by several goroutines.
 type Compiler struct {
 	world   World
-	schemas *Schemas
+	schemas *settings.Schemas
 	sets    map[string]hookSet
 }
 
 // NewCompiler returns a compiler for flows that refer to w.
 func NewCompiler(w World) *Compiler {
-	return &Compiler{world: w, schemas: NewSchemas(), sets: map[string]hookSet{}}
+	return &Compiler{world: w, schemas: settings.NewSchemas(), sets: map[string]hookSet{}}
 }
 
 // Compile checks a flow and makes its program. The program is nil when any problem is an error.
@@ -171,8 +172,8 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 		b.add("STILE-F10", s.At, "", "the settings of %s cannot be checked: %v", s.Name, err)
 		return
 	}
-	n.With = compiled(s.With, &b.problems)
-	bound, err := a.Bind(n.With.contractJSON())
+	n.With = settings.Of(s.With, &b.problems)
+	bound, err := a.Bind(n.With.ContractJSON())
 	if err != nil {
 		if len(b.problems) == told {
 			b.add("STILE-F10", settingAt(s, "", false), "see the action's page", "%v", err)
@@ -256,7 +257,7 @@ func (b *build) consent() {
 		return
 	}
 	b.program.Nodes[ConsentPath] = &Node{Path: ConsentPath, Scope: "done/", Step: "consent", Spec: a.Spec, Bind: a.Bind,
-		Bound: &bound, Contract: bound.Contract, With: compiled(nil, &b.problems),
+		Bound: &bound, Contract: bound.Contract, With: settings.Of(nil, &b.problems),
 		Next: map[action.Outcome]string{"allowed": End, "refused": EndDenied}}
 }
 

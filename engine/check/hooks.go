@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/settings"
 )
 
 // Hooks compiles what flow authors wrote in JavaScript or TypeScript. The engine knows no JavaScript engine: this is
@@ -49,10 +50,7 @@ type Function struct {
 }
 
 // Read is one path a script reads, and where.
-type Read struct {
-	Path string
-	At   diag.Pos
-}
+type Read = settings.Read
 
 // HookCall says what to run. Exactly one of Function and Expressions is set. Argument is marshalled to JSON and is all
 // the script can see: a function gets it as its one argument, an expression sees its top-level keys as names.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -38,7 +39,7 @@ type Node struct {
 	// Bound is set when the settings read nothing and no hook changes them; else they are bound when the step runs.
 	Bound    *action.Bound
 	Contract action.Contract
-	With     *Settings
+	With     *settings.Settings
 	Bind     func(json.RawMessage) (action.Bound, error)
 	Fits     func(json.RawMessage) error // whether settings, once filled in, are what the action's schema allows
 	Before   string
@@ -58,7 +59,7 @@ type Node struct {
 type Call struct {
 	Start  string
 	Scope  string // of the called flow
-	Inputs map[string]*Settings
+	Inputs map[string]*settings.Settings
 	Vars   map[string]flow.Variable // of the called flow, set to their defaults on entry
 }
 
@@ -66,7 +67,7 @@ type Call struct {
 type Return struct {
 	Caller  string // path
 	Outcome action.Outcome
-	Outputs map[string]*Settings // read in the scope of the called flow
+	Outputs map[string]*settings.Settings // read in the scope of the called flow
 }
 
 // Parent returns the path of the step whose sub-flow a path lies in; ok is false at the outermost level.

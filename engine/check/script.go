@@ -10,6 +10,7 @@ import (
 
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -29,7 +30,7 @@ func (b *build) hooks(src Source, scope string) (set HookSet, cases map[string][
 		if !ok {
 			continue
 		}
-		bound, err := a.Bind(compiled(s.With, &diag.Problems{}).contractJSON())
+		bound, err := a.Bind(settings.Of(s.With, &diag.Problems{}).ContractJSON())
 		if err != nil {
 			continue // told when the step itself is looked at
 		}

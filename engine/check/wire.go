@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/settings"
 )
 
 // wire connects a step's outcomes to their targets and tells of those that lead nowhere.
@@ -154,14 +155,14 @@ func (b *build) call(s *flow.Step, n *Node, scope string) {
 		return
 	}
 	inner := n.Path + "/"
-	n.Enter = &Call{Scope: inner, Inputs: map[string]*Settings{}, Vars: map[string]flow.Variable{}}
+	n.Enter = &Call{Scope: inner, Inputs: map[string]*settings.Settings{}, Vars: map[string]flow.Variable{}}
 	for _, v := range src.Flow.Vars {
 		n.Enter.Vars[v.Name] = v
 	}
 	b.inputs(s, n, src.Flow, at)
-	outputs := map[string]*Settings{}
+	outputs := map[string]*settings.Settings{}
 	for _, o := range src.Flow.Outputs {
-		outputs[o.Name] = compiled(o.Value, &b.problems)
+		outputs[o.Name] = settings.Of(o.Value, &b.problems)
 	}
 	ret := func(end string) string {
 		path := inner + "!" + end
@@ -198,7 +199,7 @@ func (b *build) inputs(s *flow.Step, n *Node, f *flow.Flow, at flowPos) {
 			v = in.Default
 		}
 		if v != nil {
-			n.Enter.Inputs[in.Name] = compiled(v, &b.problems)
+			n.Enter.Inputs[in.Name] = settings.Of(v, &b.problems)
 		}
 	}
 	if given == nil {

@@ -11,9 +11,9 @@ import (
 	"strconv"
 
 	"github.com/stile-id/stile/engine/action"
-	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/settings"
 )
 
 // File is a settings file that was read and found sound.
@@ -69,7 +69,7 @@ func Read(path string, source []byte) (*File, diag.Problems) {
 		ps.Add("STILE-C02", n.At, "begin with `issuer: https://…`", "settings are a map")
 		return nil, ps
 	}
-	if err := check.NewSchemas().Check("STILE-C02", Schema(), n, n.At, &ps); err != nil {
+	if err := settings.NewSchemas().Check("STILE-C02", Schema(), n, n.At, &ps); err != nil {
 		ps.Add("STILE-C02", n.At, "", "the settings cannot be checked: %v", err)
 		return nil, ps
 	}

@@ -1,4 +1,6 @@
-package check
+// Package settings is what authors write below `with`: values with ${…} places that are filled in when a step runs, judged by
+// schemas whose every complaint is put in words and under its line.
+package settings
 
 import (
 	"encoding/json"
@@ -10,6 +12,12 @@ import (
 	"github.com/stile-id/stile/engine/flow"
 )
 
+// Read is one path that a text or a script reads, and where.
+type Read struct {
+	Path string
+	At   diag.Pos
+}
+
 // Settings is a value of the flow's text with its ${…} places found.
 type Settings struct {
 	node      *flow.Node
@@ -17,8 +25,8 @@ type Settings struct {
 	static    json.RawMessage // the whole value, when it reads nothing
 }
 
-// Compiled finds the templates in a node; nil is the empty map.
-func compiled(n *flow.Node, ps *diag.Problems) *Settings {
+// Of finds the templates in a node; nil is the empty map.
+func Of(n *flow.Node, ps *diag.Problems) *Settings {
 	s := &Settings{node: n}
 	n.Walk(func(v *flow.Node) {
 		if v.Kind != flow.String || !flow.HasTemplate(v.Text) {
@@ -164,9 +172,9 @@ func plain(v json.RawMessage) string {
 	return string(v)
 }
 
-// contractJSON is the settings as far as they are known before anything ran: a value that is wholly read is null, which
+// ContractJSON is the settings as far as they are known before anything ran: a value that is wholly read is null, which
 // decodes to the setting's default, and text around a ${…} stays as it is written.
-func (s *Settings) contractJSON() json.RawMessage {
+func (s *Settings) ContractJSON() json.RawMessage {
 	if s.static != nil {
 		return s.static
 	}
