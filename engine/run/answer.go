@@ -119,7 +119,7 @@ func (e *Engine) answer(ctx context.Context, h Handle, in Input, counted map[str
 }
 
 // take checks the answer against the prompt and walks on from it, on the journey's own copy.
-func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now time.Time, counted map[string]journey.Attempted) (*walk, error) {
+func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now time.Time, counted map[string]journey.Attempted) (*turn, error) {
 	p, err := e.Programs.Version(ctx, j.Flow, j.Version)
 	if err != nil {
 		return nil, fmt.Errorf("program: %w", err)
@@ -127,7 +127,7 @@ func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now tim
 	if p == nil {
 		return e.afresh(ctx, j, now)
 	}
-	w := &walk{e: e, p: p, j: j, now: now, counted: counted}
+	w := e.turn(p, j, now, counted)
 	var prompt action.Prompt
 	if err := json.Unmarshal(j.Prompt, &prompt); err != nil {
 		return nil, fmt.Errorf("stored prompt: %w", err)
@@ -141,41 +141,42 @@ func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now tim
 	switch in.Action {
 	case "restart":
 		w.restart()
-		return w, w.start(ctx)
+		return w, w.Start(ctx)
 	case "back":
 		if !prompt.Offers("back", in.Fields["value"]) {
 			step, ok := j.Rewind()
 			if !ok {
 				return nil, &BadInput{"action", "there is nothing to go back to"}
 			}
-			return w, w.run(ctx, step, nil)
+			return w, w.Run(ctx, step, nil)
 		}
 	}
 	answer, err := accept(&prompt, in)
 	if err != nil {
 		return nil, err
 	}
-	return w, w.run(ctx, j.At, answer)
+	return w, w.Run(ctx, j.At, answer)
 }
 
 // restart forgets everything but the original request and what hooks demanded. Whoever the browser's session names no longer counts.
-func (w *walk) restart() {
-	w.j.State = journey.State{Require: w.j.State.Require}
-	w.j.Marks, w.j.Boxes, w.j.Prompt, w.j.Ending = nil, nil, nil, nil
-	w.j.Switched = true
+func (w *turn) restart() {
+	w.Journey.State = journey.State{Require: w.Journey.State.Require}
+	w.Journey.Marks, w.Journey.Boxes, w.Journey.Prompt, w.Journey.Ending = nil, nil, nil, nil
+	w.Journey.Switched = true
 }
 
 // afresh starts a journey over whose version can no longer be walked: nothing proved is kept, the request is intact.
-func (e *Engine) afresh(ctx context.Context, j *journey.Journey, now time.Time) (*walk, error) {
+func (e *Engine) afresh(ctx context.Context, j *journey.Journey, now time.Time) (*turn, error) {
 	p, ok := e.Programs.Current(j.Flow)
 	if !ok {
 		return nil, ErrGone
 	}
 	j.Version = p.Hash
-	w := &walk{e: e, p: p, j: j, now: now, restarted: true}
-	w.j.State = journey.State{}
-	w.j.Marks, w.j.Boxes, w.j.Prompt = nil, nil, nil
-	return w, w.start(ctx)
+	w := e.turn(p, j, now, nil)
+	w.restarted = true
+	w.Journey.State = journey.State{}
+	w.Journey.Marks, w.Journey.Boxes, w.Journey.Prompt = nil, nil, nil
+	return w, w.Start(ctx)
 }
 
 // repeats reports whether an answer is the one that led to the present revision, from the browser that gave it.
@@ -220,10 +221,10 @@ func (e *Engine) shown(ctx context.Context, j *journey.Journey, version int64, n
 			return w.reply(), nil
 		}
 	}
-	w := &walk{e: e, j: j}
+	w := e.turn(nil, j, now, nil)
 	if len(j.Prompt) > 0 {
-		w.prompt = &action.Prompt{}
-		if err := json.Unmarshal(j.Prompt, w.prompt); err != nil {
+		w.Prompt = &action.Prompt{}
+		if err := json.Unmarshal(j.Prompt, w.Prompt); err != nil {
 			return Reply{}, fmt.Errorf("stored prompt: %w", err)
 		}
 	}

@@ -31,8 +31,8 @@ func (e *Engine) begin(ctx context.Context, flow string, r journey.Request) (Han
 	}
 	now := e.Now()
 	j := &journey.Journey{ID: id, Flow: p.Name, Version: p.Hash, Request: r, Started: now, Expires: now.Add(e.lifetime())}
-	w := &walk{e: e, p: p, j: j, now: now}
-	if err := w.start(ctx); err != nil {
+	w := e.turn(p, j, now, nil)
+	if err := w.Start(ctx); err != nil {
 		return Handle{}, Reply{}, err
 	}
 	if w.binding, err = e.secret(); err != nil {
@@ -46,27 +46,12 @@ func (e *Engine) begin(ctx context.Context, flow string, r journey.Request) (Han
 	return Handle{id, w.binding}, w.reply(), nil
 }
 
-// start walks from the beginning of the flow, whose inputs take their defaults.
-func (w *walk) start(ctx context.Context) error {
-	for _, in := range w.p.Inputs {
-		if in.Default == nil {
-			continue
-		}
-		raw, err := in.Default.MarshalJSON()
-		if err != nil {
-			return fmt.Errorf("default of %s: %w", in.Name, err)
-		}
-		w.j.State.Vars = append(w.j.State.Vars, journey.Value{Name: "<" + in.Name, Value: raw})
-	}
-	return w.run(ctx, w.p.Start, nil)
-}
-
 // reply is where the walk has led.
-func (w *walk) reply() Reply {
-	r := Reply{Prompt: w.prompt, ID: w.j.ID, Revision: w.j.Revision, Binding: w.binding, Cookie: w.cookie, Request: w.j.Request,
-		Flow: w.j.Flow, Expires: w.j.Expires}
-	if w.j.Ending != nil {
-		r.Verdict, r.Denied = w.j.Ending.Verdict, w.j.Ending.Denied
+func (w *turn) reply() Reply {
+	r := Reply{Prompt: w.Prompt, ID: w.Journey.ID, Revision: w.Journey.Revision, Binding: w.binding, Cookie: w.Cookie, Request: w.Journey.Request,
+		Flow: w.Journey.Flow, Expires: w.Journey.Expires}
+	if w.Journey.Ending != nil {
+		r.Verdict, r.Denied = w.Journey.Ending.Verdict, w.Journey.Ending.Denied
 	}
 	return r
 }

@@ -14,14 +14,14 @@ import (
 )
 
 // settle makes the walk's outcome the journey's next revision.
-func (w *walk) settle(ctx context.Context, version int64, sum []byte, h Handle) error {
-	revision := w.j.Revision
-	w.j.Revision++
-	w.j.Last = &journey.Decided{Digest: sum, Binding: hashed(h.Binding)}
-	seen(w.j)
-	if w.subject || w.j.Ending != nil {
+func (w *turn) settle(ctx context.Context, version int64, sum []byte, h Handle) error {
+	revision := w.Journey.Revision
+	w.Journey.Revision++
+	w.Journey.Last = &journey.Decided{Digest: sum, Binding: hashed(h.Binding)}
+	seen(w.Journey)
+	if w.Set || w.Journey.Ending != nil {
 		var err error
-		if w.binding, err = w.e.rotate(w.j, h.Binding, w.now); err != nil {
+		if w.binding, err = w.e.rotate(w.Journey, h.Binding, w.Now); err != nil {
 			return err
 		}
 	}
@@ -30,18 +30,18 @@ func (w *walk) settle(ctx context.Context, version int64, sum []byte, h Handle) 
 
 // commit writes the turn: to the ledger first if anything is to last, whose unique insert then decides the race, and to the
 // transient store. was is the version read there, 0 for a new journey.
-func (w *walk) commit(ctx context.Context, was int64, revision int, sum []byte) error {
-	lasting := len(w.writes) > 0 || len(w.then) > 0 || len(w.audit) > 0
+func (w *turn) commit(ctx context.Context, was int64, revision int, sum []byte) error {
+	lasting := len(w.Writes) > 0 || len(w.Then) > 0 || len(w.Audit) > 0
 	if lasting {
-		w.j.Kept = revision
+		w.Journey.Kept = revision
 	}
-	raw, err := journey.Encode(w.j)
+	raw, err := journey.Encode(w.Journey)
 	if errors.Is(err, journey.ErrTooLarge) { // what its steps collected will not get smaller: it ends here
-		if err := w.broken("the journey holds more than it may"); err != nil {
+		if err := w.Break("the journey holds more than it may"); err != nil {
 			return err
 		}
-		w.j.State = journey.State{Subject: w.j.State.Subject}
-		raw, err = journey.Encode(w.j)
+		w.Journey.State = journey.State{Subject: w.Journey.State.Subject}
+		raw, err = journey.Encode(w.Journey)
 	}
 	if err != nil {
 		return err
@@ -51,18 +51,18 @@ func (w *walk) commit(ctx context.Context, was int64, revision int, sum []byte) 
 		if err != nil {
 			return err
 		}
-		err = w.e.Ledger.Commit(ctx, journey.Turn{Journey: w.j.ID, Revision: revision, Digest: sum, Result: raw, Expires: w.j.Expires,
-			Writes: w.writes, Outbox: out, Audit: w.audit})
+		err = w.e.Ledger.Commit(ctx, journey.Turn{Journey: w.Journey.ID, Revision: revision, Digest: sum, Result: raw, Expires: w.Journey.Expires,
+			Writes: w.Writes, Outbox: out, Audit: w.Audit})
 		if err != nil {
 			return fmt.Errorf("commit turn: %w", err)
 		}
 	}
-	if was == 0 && w.j.Ending != nil {
+	if was == 0 && w.Journey.Ending != nil {
 		return nil // began and ended in one turn: nobody will ask for it again
 	}
-	_, err = w.e.Transient.Put(ctx, key(w.j.ID), raw, was, w.now, w.j.Expires)
+	_, err = w.e.Transient.Put(ctx, key(w.Journey.ID), raw, was, w.Now, w.Journey.Expires)
 	if errors.Is(err, transient.ErrChanged) && lasting {
-		if _, _, err = w.e.prevail(ctx, w.j.ID, raw, revision, w.now); errors.Is(err, ErrGone) {
+		if _, _, err = w.e.prevail(ctx, w.Journey.ID, raw, revision, w.Now); errors.Is(err, ErrGone) {
 			return nil // lost meanwhile; a repeat is answered from the ledger's row
 		}
 		return err
@@ -74,21 +74,21 @@ func (w *walk) commit(ctx context.Context, was int64, revision int, sum []byte) 
 }
 
 // outbox words the turn's effects as rows to be sent after the commit.
-func (w *walk) outbox() ([]journey.Message, error) {
-	out := make([]journey.Message, 0, len(w.then))
-	for _, t := range w.then {
+func (w *turn) outbox() ([]journey.Message, error) {
+	out := make([]journey.Message, 0, len(w.Then))
+	for _, t := range w.Then {
 		if t.Mail == nil {
 			continue
 		}
 		m := *t.Mail
 		if m.Client == "" {
-			m.Client, m.Theme = w.j.Request.Client, w.j.Request.Theme
+			m.Client, m.Theme = w.Journey.Request.Client, w.Journey.Request.Theme
 		}
 		if len(m.Locale) == 0 {
-			m.Locale = w.j.Request.Locale
+			m.Locale = w.Journey.Request.Locale
 		}
 		if m.Expires.IsZero() {
-			m.Expires = w.now.Add(24 * time.Hour)
+			m.Expires = w.Now.Add(24 * time.Hour)
 		}
 		body, err := json.Marshal(m)
 		if err != nil {
@@ -98,7 +98,7 @@ func (w *walk) outbox() ([]journey.Message, error) {
 		if err != nil {
 			return nil, fmt.Errorf("message id: %w", err)
 		}
-		out = append(out, journey.Message{ID: id.String(), Kind: "mail", Body: body, Created: w.now, Expires: m.Expires})
+		out = append(out, journey.Message{ID: id.String(), Kind: "mail", Body: body, Created: w.Now, Expires: m.Expires})
 	}
 	return out, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/verdict"
+	"github.com/stile-id/stile/engine/walk"
 	"github.com/stile-id/stile/server/store/suite/expect"
 	"github.com/stile-id/stile/server/watch"
 )
@@ -168,7 +169,7 @@ type disabling struct {
 	w *world
 }
 
-func (d disabling) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (run.Ended, error) {
+func (d disabling) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (walk.Ended, error) {
 	d.w.write(identity.SetStatus{Account: v.Subject, Status: identity.Disabled, At: d.w.clock()})
 	return d.ender.End(ctx, j, v)
 }

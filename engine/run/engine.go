@@ -14,6 +14,7 @@ import (
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
+	"github.com/stile-id/stile/engine/walk"
 )
 
 // Engine walks journeys. All fields but Observe must be set.
@@ -23,12 +24,12 @@ type Engine struct {
 	Ledger     journey.Ledger
 	Directory  identity.Directory
 	Connectors action.Connectors
-	Ender      Ender
+	Ender      walk.Ender
 	Now        func() time.Time
 	Random     io.Reader
 	Log        *slog.Logger
-	Lifetime   time.Duration // of a journey; 30 minutes when 0
-	Observe    func(Event)   // told of every step that ended and every journey that ended; nil: nobody
+	Lifetime   time.Duration    // of a journey; 30 minutes when 0
+	Observe    func(walk.Event) // told of every step that ended and every journey that ended; nil: nobody
 }
 
 // Programs finds compiled flows.
@@ -38,25 +39,6 @@ type Programs interface {
 	// Version is the one a journey is pinned to; nil when there is none any more, or it cannot be compiled any more. An error
 	// means that this is not known now.
 	Version(ctx context.Context, flow, hash string) (*check.Program, error)
-}
-
-// Ender adds what the end of a journey writes besides its steps' own: the session and the grant.
-type Ender interface {
-	End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (Ended, error)
-}
-
-// Ended is what an Ender wants. Cookie is the new session's secret for the browser, "" to leave the browser's as it is.
-type Ended struct {
-	Writes []identity.Write
-	Audit  []journey.Audit
-	Cookie string
-}
-
-// Event is something that happened, for metrics. Outcome is the step's, or at a journey's end done, denied or the error code.
-type Event struct {
-	Flow, Version, Step, Use, Outcome string
-	Ended                             bool
-	Took                              time.Duration
 }
 
 // Handle names a journey and holds the secret its browser must show.
@@ -92,10 +74,8 @@ func (r Reply) Ending() (journey.Ending, bool) {
 }
 
 const (
-	maxSteps     = 500 // of a journey
-	maxTurnSteps = 100 // without asking anybody
-	grace        = time.Minute
-	tries        = 3 // again, when somebody else was first
+	grace = time.Minute
+	tries = 3 // again, when somebody else was first
 )
 
 func (e *Engine) lifetime() time.Duration {
@@ -105,10 +85,17 @@ func (e *Engine) lifetime() time.Duration {
 	return 30 * time.Minute
 }
 
-func (e *Engine) observe(ev Event) {
-	if e.Observe != nil {
-		e.Observe(ev)
-	}
+// turn is one turn: a walk, and what becomes of it.
+type turn struct {
+	*walk.Walk
+	e         *Engine
+	binding   string
+	restarted bool // its version could not be walked any more
+}
+
+func (e *Engine) turn(p *check.Program, j *journey.Journey, now time.Time, counted map[string]journey.Attempted) *turn {
+	env := &walk.Env{Attempts: e.Ledger, Directory: e.Directory, Connectors: e.Connectors, Ender: e.Ender, Now: e.Now, Random: e.Random, Log: e.Log, Observe: e.Observe}
+	return &turn{Walk: walk.New(env, p, j, now, counted), e: e}
 }
 
 func key(id string) string { return "journey:" + id }

@@ -28,6 +28,7 @@ import (
 	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
+	"github.com/stile-id/stile/engine/walk"
 	"github.com/stile-id/stile/scripts/host"
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
@@ -49,7 +50,7 @@ type world struct {
 	engine    *run.Engine
 	log       *bytes.Buffer
 	mu        sync.Mutex
-	events    []run.Event
+	events    []walk.Event
 }
 
 // newWorld serves the flows given by file name.
@@ -110,7 +111,7 @@ func (w *world) watcher() *watch.Flows {
 // restarted is another engine over the same stores, as after a restart.
 func (w *world) restarted() *run.Engine {
 	return &run.Engine{Programs: w.flows, Transient: w.transient, Ledger: w.ledger, Directory: w.store, Connectors: connectors{}, Ender: ender{w.clock},
-		Now: w.clock, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(&locked{w: w.log}, nil)), Observe: func(e run.Event) {
+		Now: w.clock, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(&locked{w: w.log}, nil)), Observe: func(e walk.Event) {
 			w.mu.Lock()
 			w.events = append(w.events, e)
 			w.mu.Unlock()
@@ -365,8 +366,8 @@ func (connectors) Call(_ context.Context, _ string, r action.ConnectorRequest) (
 // ender writes a grant, of which a journey can have one.
 type ender struct{ now func() time.Time }
 
-func (e ender) End(_ context.Context, j *journey.Journey, v *verdict.Verdict) (run.Ended, error) {
-	return run.Ended{Cookie: "cookie", Writes: []identity.Write{identity.PutGrant{Grant: identity.Grant{ID: j.ID, Client: "app", Account: v.Subject, Flow: v.Flow,
+func (e ender) End(_ context.Context, j *journey.Journey, v *verdict.Verdict) (walk.Ended, error) {
+	return walk.Ended{Cookie: "cookie", Writes: []identity.Write{identity.PutGrant{Grant: identity.Grant{ID: j.ID, Client: "app", Account: v.Subject, Flow: v.Flow,
 		Created: e.now(), Expires: e.now().Add(time.Hour), Request: json.RawMessage("{}"), Verdict: json.RawMessage("{}")}}}}, nil
 }
 

@@ -11,9 +11,9 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
-	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
+	"github.com/stile-id/stile/engine/walk"
 	"github.com/stile-id/stile/server/connect/mail"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authorize"
@@ -49,8 +49,8 @@ func (a authenticator) Begin(ctx context.Context, r oauth.Request) (oauth.Starte
 // ender adds session and grant to the last turn of a journey.
 type ender struct{ s *Server }
 
-// End implements run.Ender.
-func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (run.Ended, error) {
+// End implements walk.Ender.
+func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (walk.Ended, error) {
 	ended, err := e.s.sessions.End(ctx, j, v)
 	if err != nil {
 		return ended, err

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/stile-id/stile/engine/run"
+	"github.com/stile-id/stile/engine/walk"
 )
 
 // metrics are the numbers operators watch. Labels come from settings and flows, never from strangers.
@@ -43,7 +43,7 @@ func newMetrics() *metrics {
 }
 
 // step is the engine's observer.
-func (m *metrics) step(e run.Event) {
+func (m *metrics) step(e walk.Event) {
 	switch {
 	case e.Outcome == "proof_violation":
 		m.broken.Inc()

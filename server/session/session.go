@@ -17,8 +17,8 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
-	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/verdict"
+	"github.com/stile-id/stile/engine/walk"
 	"github.com/stile-id/stile/server/web"
 )
 
@@ -83,13 +83,13 @@ func (s *Sessions) Forget() *http.Cookie { return s.Cookies.Make(s.Cookies.Sessi
 // End makes the session writes of a finished journey. A journey that rested on the session alone leaves its secret as it is; one that proved
 // something new gives the browser a new secret (NIST SP 800-63B-4 §5.1): under the session's public id when the
 // account is the same, as a new session when it is not.
-func (s *Sessions) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (run.Ended, error) {
+func (s *Sessions) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (walk.Ended, error) {
 	now := s.Now()
 	var before *identity.Session
 	if j.Request.Session != "" {
 		found, err := s.Ledger.Session(ctx, j.Request.Session)
 		if err != nil && !errors.Is(err, identity.ErrNotFound) {
-			return run.Ended{}, fmt.Errorf("read session: %w", err)
+			return walk.Ended{}, fmt.Errorf("read session: %w", err)
 		}
 		before = found
 	}
@@ -97,10 +97,10 @@ func (s *Sessions) End(ctx context.Context, j *journey.Journey, v *verdict.Verdi
 	if same && !proved(v.Evidence, j.Started) {
 		v.Session = before.ID
 		if now.Sub(before.Seen) < seenEvery {
-			return run.Ended{}, nil
+			return walk.Ended{}, nil
 		}
 		before.Seen, before.Idle = now, earlier(now.Add(s.idle()), before.Absolute)
-		return run.Ended{Writes: []identity.Write{identity.PutSession{Session: *before}}}, nil
+		return walk.Ended{Writes: []identity.Write{identity.PutSession{Session: *before}}}, nil
 	}
 	next := identity.Session{Account: v.Subject, Created: now, Agent: j.Request.UserAgent, Address: j.Request.IP, Absolute: now.Add(s.absolute())}
 	evidence := v.Evidence
@@ -110,22 +110,22 @@ func (s *Sessions) End(ctx context.Context, j *journey.Journey, v *verdict.Verdi
 	} else {
 		id, err := uuid.NewV7FromReader(s.Random)
 		if err != nil {
-			return run.Ended{}, fmt.Errorf("session id: %w", err)
+			return walk.Ended{}, fmt.Errorf("session id: %w", err)
 		}
 		next.ID = id.String()
 	}
 	raw := make([]byte, 16)
 	if _, err := io.ReadFull(s.Random, raw); err != nil {
-		return run.Ended{}, fmt.Errorf("session secret: %w", err)
+		return walk.Ended{}, fmt.Errorf("session secret: %w", err)
 	}
 	secret := base64.RawURLEncoding.EncodeToString(raw)
 	var err error
 	if next.Evidence, err = json.Marshal(evidence); err != nil {
-		return run.Ended{}, fmt.Errorf("session evidence: %w", err)
+		return walk.Ended{}, fmt.Errorf("session evidence: %w", err)
 	}
 	next.Secret, next.Seen, next.Idle = hashed(secret), now, earlier(now.Add(s.idle()), next.Absolute)
 	v.Session = next.ID
-	ended := run.Ended{Cookie: secret, Writes: []identity.Write{identity.PutSession{Session: next}}}
+	ended := walk.Ended{Cookie: secret, Writes: []identity.Write{identity.PutSession{Session: next}}}
 	if before != nil && !same { // another person on this browser: the one before is signed out here
 		ended.Writes = append(ended.Writes, identity.EndSessions{Account: before.Account, ID: before.ID, Reason: "another account signed in", At: now})
 	}

@@ -1,4 +1,4 @@
-package run
+package walk
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 )
 
 // enter begins a called flow: its vars take their defaults, its inputs their values.
-func (w *walk) enter(ctx context.Context, n *check.Node) (string, error) {
+func (w *Walk) enter(ctx context.Context, n *check.Node) (string, error) {
 	v := &view{w: w, n: n}
 	for _, name := range slices.Sorted(maps.Keys(n.Enter.Vars)) {
 		if d := n.Enter.Vars[name]; d.Default != nil {
@@ -26,19 +26,19 @@ func (w *walk) enter(ctx context.Context, n *check.Node) (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("default of %s: %w", name, err)
 			}
-			w.j.State.Vars = append(w.j.State.Vars, journey.Value{Name: n.Enter.Scope + name, Value: raw})
+			w.Journey.State.Vars = append(w.Journey.State.Vars, journey.Value{Name: n.Enter.Scope + name, Value: raw})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.Enter.Inputs)) {
 		raw := n.Enter.Inputs[name].Resolve(func(path string) (json.RawMessage, bool) { return v.Value(ctx, path) })
-		w.j.State.Vars = append(w.j.State.Vars, journey.Value{Name: n.Enter.Scope + "<" + name, Value: raw})
+		w.Journey.State.Vars = append(w.Journey.State.Vars, journey.Value{Name: n.Enter.Scope + "<" + name, Value: raw})
 	}
 	return n.Enter.Start, nil
 }
 
 // leave ends a called flow and goes on behind its caller.
-func (w *walk) leave(ctx context.Context, n *check.Node) (string, error) {
-	caller := w.p.Nodes[n.Leave.Caller]
+func (w *Walk) leave(ctx context.Context, n *check.Node) (string, error) {
+	caller := w.Program.Nodes[n.Leave.Caller]
 	var output json.RawMessage
 	if len(n.Leave.Outputs) > 0 {
 		v := &view{w: w, n: n}
@@ -52,27 +52,27 @@ func (w *walk) leave(ctx context.Context, n *check.Node) (string, error) {
 		}
 		output = raw
 	}
-	w.j.State.Trail = append(w.j.State.Trail, journey.Entry{Step: caller.Path, Outcome: string(n.Leave.Outcome), Output: output})
+	w.Journey.State.Trail = append(w.Journey.State.Trail, journey.Entry{Step: caller.Path, Outcome: string(n.Leave.Outcome), Output: output})
 	return caller.Next[n.Leave.Outcome], nil
 }
 
 // done judges the evidence and ends the journey with a verdict, or denied when it proves too little.
-func (w *walk) done(ctx context.Context) error {
-	r := w.j.Request
-	required := append([]string{}, w.j.State.Require...)
+func (w *Walk) done(ctx context.Context) error {
+	r := w.Journey.Request
+	required := append([]string{}, w.Journey.State.Require...)
 	requested := append(append([]string{}, r.EssentialACR...), r.ACR...)
-	judged, missing, ok := verdict.Judge(w.p.Accept, w.j.State.Evidence, w.j.State.Subject, requested, required)
+	judged, missing, ok := verdict.Judge(w.Program.Accept, w.Journey.State.Evidence, w.Journey.State.Subject, requested, required)
 	switch {
 	case !ok && missing == "accept":
-		w.e.Log.LogAttrs(ctx, slog.LevelError, "a journey reached its end with less than its flow accepts", slog.String("journey", w.j.ID[:8]),
-			slog.String("flow", w.j.Flow), slog.Any("trail", w.trail()))
-		w.e.observe(Event{Flow: w.j.Flow, Version: w.j.Version, Outcome: "proof_violation"})
+		w.e.Log.LogAttrs(ctx, slog.LevelError, "a journey reached its end with less than its flow accepts", slog.String("journey", w.Journey.ID[:8]),
+			slog.String("flow", w.Journey.Flow), slog.Any("trail", w.trail()))
+		w.e.observe(Event{Flow: w.Journey.Flow, Version: w.Journey.Version, Outcome: "proof_violation"})
 		return w.deny(journey.Denial{Code: "server_error", Reason: "the end proves less than the flow accepts"})
 	case !ok:
 		return w.deny(journey.Denial{Code: "unmet_authentication_requirements", Reason: missing + " is required and not met"})
 	case len(r.EssentialACR) > 0 && !contains(r.EssentialACR, judged.ACR):
 		return w.deny(journey.Denial{Code: "unmet_authentication_requirements", Reason: "no essential acr is met"})
-	case r.Subject != "" && r.Subject != w.j.State.Subject:
+	case r.Subject != "" && r.Subject != w.Journey.State.Subject:
 		return w.deny(journey.Denial{Code: "login_required", Reason: "another account than the one asked for"})
 	}
 	a, err := (&view{w: w}).Subject(ctx)
@@ -82,21 +82,21 @@ func (w *walk) done(ctx context.Context) error {
 	if a.Status != identity.Active {
 		return w.deny(journey.Denial{Code: "access_denied", Reason: "the account is " + string(a.Status)})
 	}
-	v := &verdict.Verdict{Journey: w.j.ID, Flow: w.j.Flow, Version: w.j.Version, Client: r.Client, Subject: w.j.State.Subject,
-		Evidence: w.j.State.Evidence, ACR: judged.ACR, AMR: judged.AMR, AuthTime: judged.AuthTime, Scope: w.allowed(),
+	v := &verdict.Verdict{Journey: w.Journey.ID, Flow: w.Journey.Flow, Version: w.Journey.Version, Client: r.Client, Subject: w.Journey.State.Subject,
+		Evidence: w.Journey.State.Evidence, ACR: judged.ACR, AMR: judged.AMR, AuthTime: judged.AuthTime, Scope: w.allowed(),
 		Claims: map[string]json.RawMessage{}}
-	for _, c := range w.j.State.Claims {
+	for _, c := range w.Journey.State.Claims {
 		v.Claims[c.Name] = c.Value
 	}
-	ended, err := w.e.Ender.End(ctx, w.j, v)
+	ended, err := w.e.Ender.End(ctx, w.Journey, v)
 	if err != nil {
 		return fmt.Errorf("end of journey: %w", err)
 	}
-	w.writes = append(w.writes, ended.Writes...)
+	w.Writes = append(w.Writes, ended.Writes...)
 	for _, x := range ended.Audit {
 		w.note(x)
 	}
-	w.cookie = ended.Cookie
+	w.Cookie = ended.Cookie
 	w.end(journey.Ending{Verdict: v})
 	return nil
 }
@@ -111,7 +111,7 @@ func contains(list []string, s string) bool {
 }
 
 // deny ends the journey without a verdict. What earlier steps of the turn wrote stands, unless something broke.
-func (w *walk) deny(d journey.Denial) error {
+func (w *Walk) deny(d journey.Denial) error {
 	ref, err := w.reference()
 	if err != nil {
 		return err
@@ -121,41 +121,42 @@ func (w *walk) deny(d journey.Denial) error {
 	if d.Code == "server_error" {
 		level = slog.LevelError
 	}
-	w.e.Log.Log(context.Background(), level, "journey denied", "journey", w.j.ID[:8], "flow", w.j.Flow, "step", w.j.At, "code", d.Code,
+	w.e.Log.Log(context.Background(), level, "journey denied", "journey", w.Journey.ID[:8], "flow", w.Journey.Flow, "step", w.Journey.At, "code", d.Code,
 		"reason", d.Reason, "reference", ref, "trail", w.trail())
 	if d.Code == "server_error" {
-		w.writes, w.then = nil, nil
+		w.Writes, w.Then = nil, nil
 	}
 	w.end(journey.Ending{Denied: &d})
 	return nil
 }
 
-func (w *walk) broken(format string, args ...any) error {
+// Break ends the journey with server_error: what its steps did cannot be gone on with.
+func (w *Walk) Break(format string, args ...any) error {
 	return w.deny(journey.Denial{Code: "server_error", Reason: fmt.Sprintf(format, args...)})
 }
 
-func (w *walk) end(z journey.Ending) {
-	w.j.Ending = &z
-	w.j.At, w.j.Prompt, w.j.Boxes, w.j.Marks = "", nil, nil, nil
-	w.prompt = nil
+func (w *Walk) end(z journey.Ending) {
+	w.Journey.Ending = &z
+	w.Journey.At, w.Journey.Prompt, w.Journey.Boxes, w.Journey.Marks = "", nil, nil, nil
+	w.Prompt = nil
 	outcome := "done"
 	if z.Denied != nil {
 		outcome = z.Denied.Code
 	}
-	w.e.observe(Event{Flow: w.j.Flow, Version: w.j.Version, Outcome: outcome, Ended: true, Took: w.now.Sub(w.j.Started)})
+	w.e.observe(Event{Flow: w.Journey.Flow, Version: w.Journey.Version, Outcome: outcome, Ended: true, Took: w.Now.Sub(w.Journey.Started)})
 }
 
 // trail is what happened, for the log: steps and outcomes, no values.
-func (w *walk) trail() []string {
-	out := make([]string, 0, len(w.j.State.Trail))
-	for _, e := range w.j.State.Trail {
+func (w *Walk) trail() []string {
+	out := make([]string, 0, len(w.Journey.State.Trail))
+	for _, e := range w.Journey.State.Trail {
 		out = append(out, e.Step+"."+e.Outcome)
 	}
 	return out
 }
 
 // reference is a short number a person can read out on the phone.
-func (w *walk) reference() (string, error) {
+func (w *Walk) reference() (string, error) {
 	var b [5]byte
 	if _, err := io.ReadFull(w.e.Random, b[:]); err != nil {
 		return "", fmt.Errorf("random: %w", err)
@@ -164,24 +165,24 @@ func (w *walk) reference() (string, error) {
 }
 
 // consentDue reports whether the client's consent must still be asked before the end.
-func (w *walk) consentDue() bool {
-	if w.j.Request.Consent == "" {
+func (w *Walk) consentDue() bool {
+	if w.Journey.Request.Consent == "" {
 		return false
 	}
-	_, passed := w.j.State.Output(check.ConsentPath)
+	_, passed := w.Journey.State.Output(check.ConsentPath)
 	return !passed
 }
 
 // allowed is the scope the verdict carries: what the person allowed when asked, else what was asked for.
-func (w *walk) allowed() []string {
-	raw, ok := w.j.State.Output(check.ConsentPath)
+func (w *Walk) allowed() []string {
+	raw, ok := w.Journey.State.Output(check.ConsentPath)
 	var out struct {
 		Scope []string `json:"scope"`
 	}
 	if ok && json.Unmarshal(raw, &out) == nil {
 		return out.Scope
 	}
-	return w.j.Request.Scopes
+	return w.Journey.Request.Scopes
 }
 
 var _ action.View = (*view)(nil)

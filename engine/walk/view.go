@@ -1,4 +1,4 @@
-package run
+package walk
 
 import (
 	"context"
@@ -16,26 +16,26 @@ import (
 
 // view is what one step may read of its journey.
 type view struct {
-	w      *walk
+	w      *Walk
 	n      *check.Node
 	result *action.Result // of the step itself, for its after hook
 }
 
 func (v *view) Request() journey.Request {
-	r := v.w.j.Request
+	r := v.w.Journey.Request
 	r.Context = nil
-	if v.w.j.Switched {
+	if v.w.Journey.Switched {
 		r.Login, r.LoginHint = true, ""
 	}
 	return r
 }
 
-func (v *view) Journey() string   { return v.w.j.ID }
-func (v *view) SubjectID() string { return v.w.j.State.Subject }
+func (v *view) Journey() string   { return v.w.Journey.ID }
+func (v *view) SubjectID() string { return v.w.Journey.State.Subject }
 
 // Subject reads the account once a turn and lays the turn's own writes over it.
 func (v *view) Subject(ctx context.Context) (*identity.Account, error) {
-	id := v.w.j.State.Subject
+	id := v.w.Journey.State.Subject
 	if id == "" {
 		return nil, nil
 	}
@@ -46,7 +46,7 @@ func (v *view) Subject(ctx context.Context) (*identity.Account, error) {
 		}
 		v.w.account, v.w.loaded = a, id
 	}
-	a := identity.Apply(v.w.account, id, v.w.writes)
+	a := identity.Apply(v.w.account, id, v.w.Writes)
 	if a == nil {
 		return nil, fmt.Errorf("read the subject: %w", identity.ErrNotFound)
 	}
@@ -54,11 +54,11 @@ func (v *view) Subject(ctx context.Context) (*identity.Account, error) {
 }
 
 func (v *view) Facts() verdict.FactSet {
-	return verdict.Facts(v.w.j.State.Evidence, v.w.j.State.Subject)
+	return verdict.Facts(v.w.Journey.State.Evidence, v.w.Journey.State.Subject)
 }
 
 func (v *view) Assurance(name string) (verdict.Formula, bool) {
-	for _, a := range v.w.p.Accept {
+	for _, a := range v.w.Program.Accept {
 		if a.Name == name {
 			return a.Formula, true
 		}
@@ -68,16 +68,16 @@ func (v *view) Assurance(name string) (verdict.Formula, bool) {
 
 // Named looks through the whole walk, callers and called flows alike, so that nothing is asked twice.
 func (v *view) Named() (n action.Named, ok bool) {
-	for i := len(v.w.j.State.Trail) - 1; i >= 0; i-- {
-		e := v.w.j.State.Trail[i]
-		if node := v.w.p.Nodes[e.Step]; node != nil && node.Spec.Name == "ask.identifier" && len(e.Output) > 0 {
+	for i := len(v.w.Journey.State.Trail) - 1; i >= 0; i-- {
+		e := v.w.Journey.State.Trail[i]
+		if node := v.w.Program.Nodes[e.Step]; node != nil && node.Spec.Name == "ask.identifier" && len(e.Output) > 0 {
 			return n, json.Unmarshal(e.Output, &n) == nil && n.Identifier != ""
 		}
 	}
 	return n, false
 }
 
-func (v *view) Evidence() []verdict.Evidence { return v.w.j.State.Evidence }
+func (v *view) Evidence() []verdict.Evidence { return v.w.Journey.State.Evidence }
 
 // Value reads a path as ${…} does.
 func (v *view) Value(ctx context.Context, path string) (json.RawMessage, bool) {
@@ -95,7 +95,7 @@ func (v *view) Value(ctx context.Context, path string) (json.RawMessage, bool) {
 		return dig(raw, rest, err)
 	case "steps":
 		step, field, _ := strings.Cut(rest, ".")
-		raw, ok := v.w.j.State.Output(v.n.Scope + step)
+		raw, ok := v.w.Journey.State.Output(v.n.Scope + step)
 		if !ok {
 			return nil, false
 		}
@@ -109,14 +109,14 @@ func (v *view) Value(ctx context.Context, path string) (json.RawMessage, bool) {
 		return dig(raw, field, nil)
 	case "inputs":
 		name, field, _ := strings.Cut(rest, ".")
-		raw, ok := journey.Lookup(v.w.j.State.Vars, v.n.Scope+"<"+name)
+		raw, ok := journey.Lookup(v.w.Journey.State.Vars, v.n.Scope+"<"+name)
 		if !ok {
 			return nil, false
 		}
 		return dig(raw, field, nil)
 	case "claims":
 		name, field, _ := strings.Cut(rest, ".")
-		raw, ok := journey.Lookup(v.w.j.State.Claims, name)
+		raw, ok := journey.Lookup(v.w.Journey.State.Claims, name)
 		if !ok {
 			return nil, false
 		}
@@ -126,7 +126,7 @@ func (v *view) Value(ctx context.Context, path string) (json.RawMessage, bool) {
 }
 
 func (v *view) variable(name string) (json.RawMessage, bool) {
-	if raw, ok := journey.Lookup(v.w.j.State.Vars, v.n.Scope+name); ok {
+	if raw, ok := journey.Lookup(v.w.Journey.State.Vars, v.n.Scope+name); ok {
 		return raw, true
 	}
 	if d, ok := v.n.Vars[name]; ok && d.Default != nil {
@@ -166,7 +166,7 @@ func dig(raw json.RawMessage, path string, err error) (json.RawMessage, bool) {
 // argument is what a hook sees. The subject is read only for scripts that ask for it.
 func (v *view) argument(ctx context.Context, reads []check.Read) (map[string]any, error) {
 	steps := map[string]json.RawMessage{}
-	for _, e := range v.w.j.State.Trail {
+	for _, e := range v.w.Journey.State.Trail {
 		name, ok := strings.CutPrefix(e.Step, v.n.Scope)
 		switch {
 		case !ok || strings.ContainsAny(name, "/!"):
@@ -183,16 +183,16 @@ func (v *view) argument(ctx context.Context, reads []check.Read) (map[string]any
 		}
 	}
 	inputs, claims := map[string]json.RawMessage{}, map[string]json.RawMessage{}
-	for _, x := range v.w.j.State.Vars {
+	for _, x := range v.w.Journey.State.Vars {
 		if name, ok := strings.CutPrefix(x.Name, v.n.Scope+"<"); ok {
 			inputs[name] = x.Value
 		}
 	}
-	for _, x := range v.w.j.State.Claims {
+	for _, x := range v.w.Journey.State.Claims {
 		claims[x.Name] = x.Value
 	}
 	arg := map[string]any{"request": v.Request(), "steps": steps, "vars": vars, "inputs": inputs, "claims": claims, "evidence": v.proved()}
-	if v.w.j.State.Subject != "" && wants(reads, "subject") {
+	if v.w.Journey.State.Subject != "" && wants(reads, "subject") {
 		a, err := v.Subject(ctx)
 		if err != nil {
 			return nil, err
@@ -238,9 +238,9 @@ func subject(a *identity.Account) map[string]any {
 // proved is the evidence as hooks see it.
 func (v *view) proved() []map[string]any {
 	out := []map[string]any{}
-	for _, e := range v.w.j.State.Evidence {
+	for _, e := range v.w.Journey.State.Evidence {
 		out = append(out, map[string]any{
-			"method": e.Method, "facts": e.Facts, "amr": e.AMR, "at": e.At.Unix(), "age": int(v.w.now.Sub(e.At).Seconds()),
+			"method": e.Method, "facts": e.Facts, "amr": e.AMR, "at": e.At.Unix(), "age": int(v.w.Now.Sub(e.At).Seconds()),
 			"phishingResistant": e.Facts.Has(verdict.PhishingResistant), "userVerified": e.Facts.Has(verdict.UserVerified),
 			"credential": e.Credential,
 		})

@@ -1,4 +1,4 @@
-package run
+package walk
 
 import (
 	"context"
@@ -16,34 +16,53 @@ import (
 	"github.com/stile-id/stile/engine/verdict"
 )
 
-// walk is one turn's work on a journey of its own copy: what it collects is committed together or thrown away.
-type walk struct {
-	e       *Engine
-	p       *check.Program
-	j       *journey.Journey
-	now     time.Time
-	writes  []identity.Write
-	then    []action.Effect
-	audit   []journey.Audit
-	prompt  *action.Prompt
+// Walk is one turn's work on a journey of its own copy: what it collects is committed together or thrown away.
+type Walk struct {
+	Program *check.Program
+	Journey *journey.Journey
+	Now     time.Time
+	Writes  []identity.Write
+	Then    []action.Effect
+	Audit   []journey.Audit
+	Prompt  *action.Prompt // what the last step asks, nil at an end
+	Set     bool           // a subject was set in this turn
+	Cookie  string         // of a new session, for the browser
+
+	e       *Env
 	account *identity.Account // the subject as read, before this turn's writes
 	loaded  string            // id of the account read
 	steps   int
-	subject bool // a subject was set in this turn
-	cookie  string
-	binding string
+	counted map[string]journey.Attempted // tries this answer has been counted as, by key
+}
 
-	counted   map[string]journey.Attempted // tries this answer has been counted as, by key
-	restarted bool                         // its version could not be walked any more
+// New begins a turn's work. j is changed as the walk goes on. counted remembers the tries of one answer over several looks at it; nil
+// where nothing is answered.
+func New(e *Env, p *check.Program, j *journey.Journey, now time.Time, counted map[string]journey.Attempted) *Walk {
+	return &Walk{e: e, Program: p, Journey: j, Now: now, counted: counted}
+}
+
+// Start walks from the beginning of the flow, whose inputs take their defaults.
+func (w *Walk) Start(ctx context.Context) error {
+	for _, in := range w.Program.Inputs {
+		if in.Default == nil {
+			continue
+		}
+		raw, err := in.Default.MarshalJSON()
+		if err != nil {
+			return fmt.Errorf("default of %s: %w", in.Name, err)
+		}
+		w.Journey.State.Vars = append(w.Journey.State.Vars, journey.Value{Name: "<" + in.Name, Value: raw})
+	}
+	return w.Run(ctx, w.Program.Start, nil)
 }
 
 // errDenied carries a denial out of a step; it is an end, not a failure.
 type errDenied struct{ denial journey.Denial }
 
-func (errDenied) Error() string { return "run: denied" }
+func (errDenied) Error() string { return "walk: denied" }
 
-// run walks from a step until one asks or the journey ends. in is the answer to the first step, nil to enter it.
-func (w *walk) run(ctx context.Context, at string, in *action.Input) error {
+// Run walks from a step until one asks or the journey ends. in is the answer to the first step, nil to enter it.
+func (w *Walk) Run(ctx context.Context, at string, in *action.Input) error {
 	for {
 		switch at {
 		case check.End:
@@ -55,14 +74,14 @@ func (w *walk) run(ctx context.Context, at string, in *action.Input) error {
 		case check.EndDenied:
 			return w.deny(journey.Denial{Code: "access_denied", Reason: "the flow ended denied"})
 		}
-		n := w.p.Nodes[at]
+		n := w.Program.Nodes[at]
 		if n == nil {
-			return w.broken("there is no step %q in version %s", at, w.p.Hash)
+			return w.Break("there is no step %q in version %s", at, w.Program.Hash)
 		}
-		w.j.Steps++
+		w.Journey.Steps++
 		w.steps++
-		if w.steps > maxTurnSteps || w.j.Steps > maxSteps {
-			return w.broken("more than %d steps without an end", w.steps)
+		if w.steps > maxTurnSteps || w.Journey.Steps > maxSteps {
+			return w.Break("more than %d steps without an end", w.steps)
 		}
 		next, err := w.node(ctx, n, in)
 		var denied errDenied
@@ -79,7 +98,7 @@ func (w *walk) run(ctx context.Context, at string, in *action.Input) error {
 }
 
 // node runs one node and returns where to go on, or "" when it asked.
-func (w *walk) node(ctx context.Context, n *check.Node, in *action.Input) (string, error) {
+func (w *Walk) node(ctx context.Context, n *check.Node, in *action.Input) (string, error) {
 	switch {
 	case n.Enter != nil:
 		return w.enter(ctx, n)
@@ -87,7 +106,7 @@ func (w *walk) node(ctx context.Context, n *check.Node, in *action.Input) (strin
 		return w.leave(ctx, n)
 	}
 	started := w.e.Now()
-	w.j.At = n.Path
+	w.Journey.At = n.Path
 	res, err := w.step(ctx, n, in)
 	if err != nil {
 		return w.failed(ctx, n, err, started)
@@ -101,13 +120,13 @@ func (w *walk) node(ctx context.Context, n *check.Node, in *action.Input) (strin
 	if err := w.take(ctx, n, res); err != nil {
 		return w.failed(ctx, n, err, started)
 	}
-	w.e.observe(Event{Flow: w.j.Flow, Version: w.j.Version, Step: n.Path, Use: n.Spec.Name, Outcome: string(res.Outcome), Took: w.e.Now().Sub(started)})
+	w.e.observe(Event{Flow: w.Journey.Flow, Version: w.Journey.Version, Step: n.Path, Use: n.Spec.Name, Outcome: string(res.Outcome), Took: w.e.Now().Sub(started)})
 	return n.Next[res.Outcome], nil
 }
 
 // failed sorts an error: what an author's script or an outside system did takes the error edge; a busy or broken machine of ours abandons the
 // turn, and the journey stays where it was.
-func (w *walk) failed(ctx context.Context, n *check.Node, err error, started time.Time) (string, error) {
+func (w *Walk) failed(ctx context.Context, n *check.Node, err error, started time.Time) (string, error) {
 	var denied errDenied
 	switch {
 	case ctx.Err() != nil:
@@ -115,13 +134,13 @@ func (w *walk) failed(ctx context.Context, n *check.Node, err error, started tim
 	case errors.As(err, &denied), !errors.Is(err, check.ErrHook) && !errors.Is(err, action.ErrConnector) && !errors.Is(err, errBroken):
 		return "", err
 	}
-	w.e.Log.LogAttrs(ctx, slog.LevelWarn, "step failed", slog.String("journey", w.j.ID[:8]), slog.String("flow", w.j.Flow),
+	w.e.Log.LogAttrs(ctx, slog.LevelWarn, "step failed", slog.String("journey", w.Journey.ID[:8]), slog.String("flow", w.Journey.Flow),
 		slog.String("step", n.Path), slog.String("cause", err.Error()))
-	w.e.observe(Event{Flow: w.j.Flow, Version: w.j.Version, Step: n.Path, Use: n.Spec.Name, Outcome: string(action.Failed), Took: w.e.Now().Sub(started)})
-	delete(w.j.Boxes, n.Path)
-	w.j.State.Trail = append(w.j.State.Trail, journey.Entry{Step: n.Path, Outcome: string(action.Failed)})
+	w.e.observe(Event{Flow: w.Journey.Flow, Version: w.Journey.Version, Step: n.Path, Use: n.Spec.Name, Outcome: string(action.Failed), Took: w.e.Now().Sub(started)})
+	delete(w.Journey.Boxes, n.Path)
+	w.Journey.State.Trail = append(w.Journey.State.Trail, journey.Entry{Step: n.Path, Outcome: string(action.Failed)})
 	for path := n.Path; ; {
-		if node := w.p.Nodes[path]; node != nil {
+		if node := w.Program.Nodes[path]; node != nil {
 			if to, wired := node.Next[action.Failed]; wired {
 				return to, nil
 			}
@@ -135,10 +154,10 @@ func (w *walk) failed(ctx context.Context, n *check.Node, err error, started tim
 }
 
 // errBroken marks what a step did that it may not do, panics included: never a success.
-var errBroken = errors.New("run: broken step")
+var errBroken = errors.New("walk: broken step")
 
 // step binds the settings and runs the action, counting an attempt first when it asks for one.
-func (w *walk) step(ctx context.Context, n *check.Node, in *action.Input) (res action.Result, err error) {
+func (w *Walk) step(ctx context.Context, n *check.Node, in *action.Input) (res action.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.e.Log.Error("step panicked", "step", n.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -147,22 +166,22 @@ func (w *walk) step(ctx context.Context, n *check.Node, in *action.Input) (res a
 	}()
 	v := &view{w: w, n: n}
 	if in == nil && n.Contract.Needs != nil && !n.Contract.Needs.Holds(v.Facts()) {
-		w.e.Log.Error("a step was reached with less than it needs", "flow", w.j.Flow, "step", n.Path, "facts", v.Facts().String())
+		w.e.Log.Error("a step was reached with less than it needs", "flow", w.Journey.Flow, "step", n.Path, "facts", v.Facts().String())
 		return res, errDenied{journey.Denial{Code: "server_error", Reason: "step " + n.Path + " needs more than was proved"}}
 	}
 	bound, err := w.bind(ctx, n, v)
 	if err != nil {
 		return res, err
 	}
-	t := &action.Turn{Step: n.Path, Input: in, View: v, Script: &script{w: w, n: n, v: v}, Box: w.j.Boxes[n.Path],
-		Now: w.now, Random: w.e.Random, Silent: w.j.Request.Silent}
+	t := &action.Turn{Step: n.Path, Input: in, View: v, Script: &script{w: w, n: n, v: v}, Box: w.Journey.Boxes[n.Path],
+		Now: w.Now, Random: w.e.Random, Silent: w.Journey.Request.Silent}
 	res, err = bound.Run(ctx, t)
 	if err != nil || res.Attempt == nil {
 		return res, err
 	}
 	attempted, known := w.counted[res.Attempt.Key]
 	if !known {
-		if attempted, err = w.e.Ledger.Attempt(ctx, *res.Attempt); err != nil {
+		if attempted, err = w.e.Attempts.Attempt(ctx, *res.Attempt); err != nil {
 			return res, fmt.Errorf("count an attempt: %w", err)
 		}
 		if w.counted != nil {
@@ -178,7 +197,7 @@ func (w *walk) step(ctx context.Context, n *check.Node, in *action.Input) (res a
 }
 
 // bind returns the step with its settings, filled in and adjusted by its before hook.
-func (w *walk) bind(ctx context.Context, n *check.Node, v *view) (action.Bound, error) {
+func (w *Walk) bind(ctx context.Context, n *check.Node, v *view) (action.Bound, error) {
 	if n.Bound != nil {
 		return *n.Bound, nil
 	}
@@ -207,8 +226,8 @@ func (w *walk) bind(ctx context.Context, n *check.Node, v *view) (action.Bound, 
 }
 
 // ask stores the prompt, or ends the journey when nobody may be asked.
-func (w *walk) ask(n *check.Node, res action.Result, entered bool) error {
-	if w.j.Request.Silent {
+func (w *Walk) ask(n *check.Node, res action.Result, entered bool) error {
+	if w.Journey.Request.Silent {
 		code := n.Spec.SilentCode
 		if code == "" {
 			code = "interaction_required"
@@ -222,57 +241,57 @@ func (w *walk) ask(n *check.Node, res action.Result, entered bool) error {
 		return err
 	}
 	if entered {
-		w.j.Mark(n.Path)
+		w.Journey.Mark(n.Path)
 	}
 	p := res.Prompt
 	p.Step = n.Path
 	if p.Kind == "" {
 		p.Kind = n.Spec.Name
 	}
-	p.Back = w.j.CanRewind()
+	p.Back = w.Journey.CanRewind()
 	p.Switch = p.Account != ""
-	if w.j.Boxes == nil {
-		w.j.Boxes = map[string]json.RawMessage{}
+	if w.Journey.Boxes == nil {
+		w.Journey.Boxes = map[string]json.RawMessage{}
 	}
-	delete(w.j.Boxes, n.Path)
+	delete(w.Journey.Boxes, n.Path)
 	if len(res.Box) > 0 {
-		w.j.Boxes[n.Path] = res.Box
+		w.Journey.Boxes[n.Path] = res.Box
 	}
 	raw, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("prompt of %s: %w", n.Path, err)
 	}
-	w.j.Prompt, w.prompt = raw, p
+	w.Journey.Prompt, w.Prompt = raw, p
 	return nil
 }
 
 // keep collects what is to be written and sent.
-func (w *walk) keep(n *check.Node, res action.Result) error {
+func (w *Walk) keep(n *check.Node, res action.Result) error {
 	if len(res.Writes) > 0 {
-		w.j.Barrier()
+		w.Journey.Barrier()
 	}
-	w.writes = append(w.writes, res.Writes...)
-	w.then = append(w.then, res.Then...)
+	w.Writes = append(w.Writes, res.Writes...)
+	w.Then = append(w.Then, res.Then...)
 	for _, a := range res.Audit {
 		w.note(a)
 	}
-	w.j.State.Require = append(w.j.State.Require, res.Require...)
+	w.Journey.State.Require = append(w.Journey.State.Require, res.Require...)
 	return nil
 }
 
-func (w *walk) note(a journey.Audit) {
+func (w *Walk) note(a journey.Audit) {
 	if a.At.IsZero() {
-		a.At = w.now
+		a.At = w.Now
 	}
 	if a.Account == "" {
-		a.Account = w.j.State.Subject
+		a.Account = w.Journey.State.Subject
 	}
-	a.Journey, a.Client, a.Address = w.j.ID, w.j.Request.Client, w.j.Request.IP
-	w.audit = append(w.audit, a)
+	a.Journey, a.Client, a.Address = w.Journey.ID, w.Journey.Request.Client, w.Journey.Request.IP
+	w.Audit = append(w.Audit, a)
 }
 
 // take applies an outcome: what the step proved, knows and published, and whom it set as the subject.
-func (w *walk) take(ctx context.Context, n *check.Node, res action.Result) error {
+func (w *Walk) take(ctx context.Context, n *check.Node, res action.Result) error {
 	o, declared := n.Contract.Outcome(res.Outcome)
 	if !declared {
 		return fmt.Errorf("%w: %s ended as %q, which it does not declare", errBroken, n.Spec.Name, res.Outcome)
@@ -285,19 +304,19 @@ func (w *walk) take(ctx context.Context, n *check.Node, res action.Result) error
 			return fmt.Errorf("%w: var %q is not declared, or not of its type", errBroken, name)
 		}
 	}
-	before := w.j.State
+	before := w.Journey.State
 	undo := func() {
-		require := w.j.State.Require // a demand once made stands
-		w.j.State = before
-		w.j.State.Require = require
+		require := w.Journey.State.Require // a demand once made stands
+		w.Journey.State = before
+		w.Journey.State.Require = require
 	}
 	output, err := w.after(ctx, n, res) // hooks first: if one fails, the step's writes and evidence are dropped
 	if err != nil {
 		undo()
 		return err
 	}
-	subject := w.j.State.Subject
-	evidence := w.j.State.Evidence
+	subject := w.Journey.State.Subject
+	evidence := w.Journey.State.Evidence
 	if o.Sets {
 		subject, evidence = res.Subject, nil
 	}
@@ -312,11 +331,11 @@ func (w *walk) take(ctx context.Context, n *check.Node, res action.Result) error
 		undo()
 		return fmt.Errorf("%w: %s.%s proved less than it declares", errBroken, n.Spec.Name, o.Name)
 	}
-	w.j.State.Evidence = evidence
+	w.Journey.State.Evidence = evidence
 	if o.Sets {
-		w.j.State.Subject, w.subject = subject, true
+		w.Journey.State.Subject, w.Set = subject, true
 		w.account, w.loaded = nil, ""
-		w.j.Barrier()
+		w.Journey.Barrier()
 	}
 	if res.Account != nil && res.Account.ID == subject {
 		w.account, w.loaded = res.Account, res.Account.ID
@@ -325,11 +344,11 @@ func (w *walk) take(ctx context.Context, n *check.Node, res action.Result) error
 		return err
 	}
 	for name, v := range res.Claims {
-		w.j.State.Claims = append(w.j.State.Claims, journey.Value{Name: name, Value: v})
+		w.Journey.State.Claims = append(w.Journey.State.Claims, journey.Value{Name: name, Value: v})
 	}
 	w.setVars(n, res.Vars)
-	delete(w.j.Boxes, n.Path)
-	w.j.State.Trail = append(w.j.State.Trail, journey.Entry{Step: n.Path, Outcome: string(res.Outcome), Output: output})
+	delete(w.Journey.Boxes, n.Path)
+	w.Journey.State.Trail = append(w.Journey.State.Trail, journey.Entry{Step: n.Path, Outcome: string(res.Outcome), Output: output})
 	return nil
 }
 

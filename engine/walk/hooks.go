@@ -1,4 +1,4 @@
-package run
+package walk
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 // script is the door to a flow's hooks for one step.
 type script struct {
-	w *walk
+	w *Walk
 	n *check.Node
 	v *view
 }
@@ -79,13 +79,13 @@ func (s *script) connect(ctx context.Context, connector string, request json.Raw
 
 func (s *script) log(ctx context.Context, function string, lines []string) {
 	for _, l := range lines {
-		s.w.e.Log.LogAttrs(ctx, slog.LevelInfo, "hook console", slog.String("journey", s.w.j.ID[:8]), slog.String("flow", s.w.j.Flow),
+		s.w.e.Log.LogAttrs(ctx, slog.LevelInfo, "hook console", slog.String("journey", s.w.Journey.ID[:8]), slog.String("flow", s.w.Journey.Flow),
 			slog.String("step", s.n.Path), slog.String("hook", function), slog.String("line", l))
 	}
 }
 
 // before lets the step's hook adjust its settings: { with: { … } } is laid over them, key by key.
-func (w *walk) before(ctx context.Context, n *check.Node, v *view, settings json.RawMessage) (json.RawMessage, error) {
+func (w *Walk) before(ctx context.Context, n *check.Node, v *view, settings json.RawMessage) (json.RawMessage, error) {
 	raw, err := (&script{w, n, v}).Call(ctx, n.Before, map[string]any{"settings": settings})
 	if err != nil || raw == nil || string(raw) == "null" {
 		return settings, err
@@ -98,7 +98,7 @@ func (w *walk) before(ctx context.Context, n *check.Node, v *view, settings json
 		return nil, fmt.Errorf("%w: %s returns { with, require }: %w", check.ErrHook, n.Before, err)
 	}
 	if r.Require != "" {
-		w.j.State.Require = append(w.j.State.Require, r.Require)
+		w.Journey.State.Require = append(w.Journey.State.Require, r.Require)
 	}
 	merged := map[string]json.RawMessage{}
 	if err := json.Unmarshal(settings, &merged); err != nil {
@@ -111,7 +111,7 @@ func (w *walk) before(ctx context.Context, n *check.Node, v *view, settings json
 }
 
 // after lets the step's hook shape its output and set vars. It cannot change the outcome.
-func (w *walk) after(ctx context.Context, n *check.Node, res action.Result) (json.RawMessage, error) {
+func (w *Walk) after(ctx context.Context, n *check.Node, res action.Result) (json.RawMessage, error) {
 	output, err := marshalled(res.Output)
 	if err != nil {
 		return nil, fmt.Errorf("%w: output of %s: %w", errBroken, n.Path, err)
@@ -139,7 +139,7 @@ func (w *walk) after(ctx context.Context, n *check.Node, res action.Result) (jso
 	}
 	w.setVars(n, r.Vars)
 	if r.Require != "" {
-		w.j.State.Require = append(w.j.State.Require, r.Require)
+		w.Journey.State.Require = append(w.Journey.State.Require, r.Require)
 	}
 	if len(r.Output) > 0 {
 		output = r.Output
@@ -147,10 +147,10 @@ func (w *walk) after(ctx context.Context, n *check.Node, res action.Result) (jso
 	return output, nil
 }
 
-func (w *walk) setVars(n *check.Node, vars map[string]json.RawMessage) {
+func (w *Walk) setVars(n *check.Node, vars map[string]json.RawMessage) {
 	for name, value := range vars {
 		if d, ok := n.Vars[name]; ok && typed(value, d.Type) {
-			w.j.State.Vars = append(w.j.State.Vars, journey.Value{Name: n.Scope + name, Value: value})
+			w.Journey.State.Vars = append(w.Journey.State.Vars, journey.Value{Name: n.Scope + name, Value: value})
 		}
 	}
 }

@@ -1,0 +1,62 @@
+// Package walk takes the steps of one turn: from an answer to the next prompt or the end. It writes nothing; what a walk wants
+// written and sent it collects, and engine/run commits that or throws it away.
+package walk
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/verdict"
+)
+
+// Env is what steps are walked with. All fields but Observe are set.
+type Env struct {
+	Attempts   Attempts
+	Directory  identity.Directory
+	Connectors action.Connectors
+	Ender      Ender
+	Now        func() time.Time
+	Random     io.Reader
+	Log        *slog.Logger
+	Observe    func(Event)
+}
+
+// Attempts counts tries; it is the one thing that is written while a turn is being walked.
+type Attempts interface {
+	Attempt(ctx context.Context, a journey.Attempt) (journey.Attempted, error)
+}
+
+// Ender adds what the end of a journey writes besides its steps' own: the session and the grant.
+type Ender interface {
+	End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (Ended, error)
+}
+
+// Ended is what an Ender wants. Cookie is the new session's secret for the browser, "" to leave the browser's as it is.
+type Ended struct {
+	Writes []identity.Write
+	Audit  []journey.Audit
+	Cookie string
+}
+
+// Event is something that happened, for metrics. Outcome is the step's, or at a journey's end done, denied or the error code.
+type Event struct {
+	Flow, Version, Step, Use, Outcome string
+	Ended                             bool
+	Took                              time.Duration
+}
+
+const (
+	maxSteps     = 500 // of a journey
+	maxTurnSteps = 100 // without asking anybody
+)
+
+func (e *Env) observe(ev Event) {
+	if e.Observe != nil {
+		e.Observe(ev)
+	}
+}
