@@ -22,6 +22,7 @@ import (
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/connect/mail"
 	"github.com/stile-id/stile/server/journeys"
+	"github.com/stile-id/stile/server/meter"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/pages"
@@ -73,7 +74,7 @@ type Server struct {
 	pages     *pages.Pages
 	grants    *live.Grants
 	delivery  *mail.Delivery
-	metrics   *metrics
+	meter     *meter.Meter
 	claims    *claimsHook
 	draining  draining
 	notice    time.Duration
@@ -103,7 +104,7 @@ func New(ctx context.Context, o Options) (s *Server, problems diag.Problems, sou
 		return s, nil, nil, fmt.Errorf("hooks: %w", err)
 	}
 	s.closers = append(s.closers, s.hooks.Close)
-	s.metrics = newMetrics()
+	s.meter = meter.New()
 	if s.pages, problems, sources, err = s.newPages(); err != nil || problems.Failed() {
 		return s, problems, sources, err
 	}

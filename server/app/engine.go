@@ -45,7 +45,7 @@ func (s *Server) newEngine(ctx context.Context, folder fs.FS) (diag.Problems, di
 	s.sessions = &session.Sessions{Ledger: s.Store, Cookies: s.Cookies, Now: s.now, Random: rand.Reader,
 		Idle: time.Duration(s.file.Lifetimes.SessionIdle), Absolute: time.Duration(s.file.Lifetimes.SessionAbsolute)}
 	s.Engine = &run.Engine{Programs: s.Flows, Transient: s.transient, Ledger: waking{s.Store, s.wake}, Directory: s.Store, Connectors: s.connect,
-		Ender: ender{s}, Now: s.now, Random: rand.Reader, Log: s.log, Lifetime: time.Duration(s.file.Lifetimes.Journey), Observe: s.metrics.step}
+		Ender: ender{s}, Now: s.now, Random: rand.Reader, Log: s.log, Lifetime: time.Duration(s.file.Lifetimes.Journey), Observe: s.meter.Step}
 	failures, err := journeys.NewFailures(s.transient, limit(s.file.Limits.Failures, 60, 10*time.Minute), s.log)
 	if err != nil {
 		return nil, nil, err

@@ -35,7 +35,7 @@ func (s *Server) newHandler(ctx context.Context, extra func(*mux.Router, *Server
 	r.PathPrefix("/assets/").Handler(s.pages.Assets())
 	r.HandleFunc("/healthz", s.healthy).Methods(http.MethodGet, http.MethodHead)
 	r.HandleFunc("/readyz", s.ready).Methods(http.MethodGet, http.MethodHead)
-	r.Handle("/metrics", s.metrics.handler(s)).Methods(http.MethodGet)
+	r.Handle("/metrics", s.meter.Handler(s.look)).Methods(http.MethodGet)
 	s.mountAccount(r)
 	if extra != nil {
 		if err := extra(r, s); err != nil {
@@ -46,7 +46,7 @@ func (s *Server) newHandler(ctx context.Context, extra func(*mux.Router, *Server
 	r.MethodNotAllowedHandler = s.status(http.StatusMethodNotAllowed, "method")
 	s.Handler = web.Identify(s.file.Trusted, web.Guard(s.log, func(w http.ResponseWriter, r *http.Request) {
 		s.pages.Problem(w, r, web.Problem{Status: http.StatusInternalServerError, ID: "broken", Reference: web.RequestID(r.Context())})
-	}, s.strictTransport(s.metrics.count(r))))
+	}, s.strictTransport(s.meter.Count(r))))
 	return nil
 }
 
@@ -80,6 +80,13 @@ func (s *Server) strictTransport(next http.Handler) http.Handler {
 		w.Header().Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// look is what the meter asks for when somebody reads it.
+func (s *Server) look(ctx context.Context) (outbox int64, refused bool, err error) {
+	problems, _ := s.Flows.Refused()
+	outbox, err = s.Store.OutboxDepth(ctx)
+	return outbox, problems != nil, err
 }
 
 // healthy says that the process answers.

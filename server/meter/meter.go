@@ -1,4 +1,5 @@
-package app
+// Package meter keeps the numbers operators watch. Labels come from settings and flows, never from strangers.
+package meter
 
 import (
 	"context"
@@ -14,8 +15,8 @@ import (
 	"github.com/stile-id/stile/engine/walk"
 )
 
-// metrics are the numbers operators watch. Labels come from settings and flows, never from strangers.
-type metrics struct {
+// Meter counts requests, steps and journeys.
+type Meter struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -26,8 +27,9 @@ type metrics struct {
 	refused  prometheus.Gauge
 }
 
-func newMetrics() *metrics {
-	m := &metrics{registry: prometheus.NewRegistry(),
+// New makes a meter with nothing counted.
+func New() *Meter {
+	m := &Meter{registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stile_requests_total", Help: "Requests by route and status."}, []string{"route", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stile_request_seconds", Help: "Time to answer by route.",
 			Buckets: []float64{.001, .005, .02, .1, .5, 2, 10}}, []string{"route"}),
@@ -42,8 +44,8 @@ func newMetrics() *metrics {
 	return m
 }
 
-// step is the engine's observer.
-func (m *metrics) step(e walk.Event) {
+// Step is the engine's observer.
+func (m *Meter) Step(e walk.Event) {
 	switch {
 	case e.Outcome == "proof_violation":
 		m.broken.Inc()
@@ -54,25 +56,27 @@ func (m *metrics) step(e walk.Event) {
 	}
 }
 
-// handler serves the numbers; what costs a look at the store is looked up when somebody asks.
-func (m *metrics) handler(s *Server) http.Handler {
+// Handler serves the numbers (Prometheus text format). look is asked for what costs a look at the stores: messages waiting, and whether the
+// newest flows are refused.
+func (m *Meter) Handler(look func(ctx context.Context) (outbox int64, refused bool, err error)) http.Handler {
 	inner := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
-		if n, err := s.Store.OutboxDepth(ctx); err == nil {
-			m.outbox.Set(float64(n))
+		outbox, refused, err := look(ctx)
+		if err == nil {
+			m.outbox.Set(float64(outbox))
 		}
 		m.refused.Set(0)
-		if refused, _ := s.Flows.Refused(); refused != nil {
+		if refused {
 			m.refused.Set(1)
 		}
 		inner.ServeHTTP(w, r)
 	})
 }
 
-// count counts requests by the route's template, so that strangers cannot invent labels.
-func (m *metrics) count(r *mux.Router) http.Handler {
+// Count counts requests by the route's template, so that strangers cannot invent labels.
+func (m *Meter) Count(r *mux.Router) http.Handler {
 	r.Use(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 			route := "other"
