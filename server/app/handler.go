@@ -36,6 +36,7 @@ func (s *Server) newHandler(ctx context.Context, extra func(*mux.Router, *Server
 	r.HandleFunc("/healthz", s.healthy).Methods(http.MethodGet, http.MethodHead)
 	r.HandleFunc("/readyz", s.ready).Methods(http.MethodGet, http.MethodHead)
 	r.Handle("/metrics", s.meter.Handler(s.look)).Methods(http.MethodGet)
+	r.HandleFunc("/favicon.ico", noIcon).Methods(http.MethodGet)
 	s.mountAccount(r)
 	if extra != nil {
 		if err := extra(r, s); err != nil {
@@ -80,6 +81,12 @@ func (s *Server) strictTransport(next http.Handler) http.Handler {
 		w.Header().Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// noIcon answers what browsers ask for by themselves; pages have no icon of their own yet, and a page of ours would be a waste.
+func noIcon(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "public, max-age=86400")
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // look is what the meter asks for when somebody reads it.
