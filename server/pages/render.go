@@ -153,6 +153,6 @@ func (p *Pages) send(w http.ResponseWriter, r *http.Request, status int, languag
 	h.Set("Content-Language", language)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = io.WriteString(w, text) // the browser may have gone
+		_, _ = io.WriteString(w, text) //nolint:gosec // made by html/template; the browser may have gone
 	}
 }
