@@ -35,8 +35,19 @@ type device struct {
 	key  virtual.Credential
 }
 
+// newKey is a fresh key whose coordinates both have their full length: the virtual authenticator writes shorter ones without the zeros
+// that COSE wants (RFC 9053 §7.1.1), which a relying party must refuse.
+func newKey() virtual.Credential {
+	const full = 77
+	for {
+		if k := virtual.NewCredential(virtual.KeyTypeEC2); len(k.Key.AttestationData()) == full {
+			return k
+		}
+	}
+}
+
 func newDevice(handle string) *device {
-	return &device{virtual.NewAuthenticatorWithOptions(virtual.AuthenticatorOptions{UserHandle: []byte(handle)}), virtual.NewCredential(virtual.KeyTypeEC2)}
+	return &device{virtual.NewAuthenticatorWithOptions(virtual.AuthenticatorOptions{UserHandle: []byte(handle)}), newKey()}
 }
 
 func (d *device) creates(t *testing.T, res action.Result, where virtual.RelyingParty) string {
@@ -243,7 +254,7 @@ func TestPasskey_S080toS087_Registrations(t *testing.T) {
 		"S-081 another challenge":      {where: rp, change: func(a string) string { return bent(a, `"challenge":"`, `"challenge":"AA`) }},
 		"S-082 another origin":         {where: virtual.RelyingParty{ID: rp.ID, Origin: "https://evil.example"}},
 		"S-083 another relying party":  {where: virtual.RelyingParty{ID: "evil.example", Origin: rp.Origin}},
-		"S-084 nobody verified":        {where: rp, device: &device{virtual.NewAuthenticatorWithOptions(virtual.AuthenticatorOptions{UserNotVerified: true}), virtual.NewCredential(virtual.KeyTypeEC2)}},
+		"S-084 nobody verified":        {where: rp, device: &device{virtual.NewAuthenticatorWithOptions(virtual.AuthenticatorOptions{UserNotVerified: true}), newKey()}},
 		"S-086 another account's id":   {where: rp, device: taken},
 		"S-086 the account's own id":   {where: rp, device: own},
 		"S-086 an id beyond the bound": {where: rp, device: &device{virtual.NewAuthenticator(), long()}},
@@ -267,7 +278,7 @@ func TestPasskey_S080toS087_Registrations(t *testing.T) {
 }
 
 func long() virtual.Credential {
-	c := virtual.NewCredential(virtual.KeyTypeEC2)
+	c := newKey()
 	c.ID = make([]byte, 1024)
 	return c
 }

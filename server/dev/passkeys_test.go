@@ -19,7 +19,7 @@ type device struct {
 
 func newDevice(t *testing.T, d *dev.Dev) *device {
 	return &device{t: t, rp: webauthn.RelyingParty{Name: "Stile development", ID: "localhost", Origin: d.Issuer()},
-		auth: webauthn.NewAuthenticator(), key: webauthn.NewCredential(webauthn.KeyTypeEC2)}
+		auth: webauthn.NewAuthenticator(), key: newKey()}
 }
 
 // ceremony is the form of the page whose answer is a passkey's.
@@ -137,6 +137,17 @@ func TestAnIssuerAtAnIPAddressAsksForNoPasskey(t *testing.T) {
 	for n := range b.doc.Descendants() {
 		if n.Type == html.ElementNode && has(n, "data-passkey") {
 			t.Error("no browser makes passkeys for an IP address, yet the page asks for one")
+		}
+	}
+}
+
+// newKey is a fresh key whose coordinates both have their full length: the virtual authenticator leaves zeros out that COSE wants
+// (RFC 9053 §7.1.1), and such a key is refused.
+func newKey() webauthn.Credential {
+	const full = 77
+	for {
+		if k := webauthn.NewCredential(webauthn.KeyTypeEC2); len(k.Key.AttestationData()) == full {
+			return k
 		}
 	}
 }
