@@ -61,7 +61,10 @@ func New(list ...Connector) (*Connectors, error) {
 		}
 		k := &connector{Connector: c, base: base, client: Guarded(c.Private, c.Timeout)}
 		breaker := circuitbreaker.NewBuilder[*http.Response]().
-			HandleIf(func(r *http.Response, err error) bool { return err != nil || r != nil && r.StatusCode >= 500 }).
+			HandleIf(func(r *http.Response, err error) bool {
+				// Who hangs up while we ask proves nothing about the system asked: strangers could close it for everybody.
+				return err != nil && !errors.Is(err, context.Canceled) || r != nil && r.StatusCode >= 500
+			}).
 			WithFailureThresholdRatio(8, 10).WithDelay(5 * time.Second).WithSuccessThreshold(1).Build()
 		retry := retrypolicy.NewBuilder[*http.Response]().
 			HandleIf(func(r *http.Response, err error) bool {
@@ -130,8 +133,15 @@ func (k *connector) target(r action.ConnectorRequest) (string, error) {
 	if !strings.HasPrefix(path, "/") || len(path) > 2048 {
 		return "", errors.New("a path starts with / and has at most 2048 characters")
 	}
+	if strings.HasPrefix(path, "//") || strings.Contains(r.Path, "#") {
+		return "", errors.New("a path may not name a host or a fragment")
+	}
 	for _, part := range strings.Split(path, "/") {
-		if plain, err := url.PathUnescape(part); err != nil || plain == "." || plain == ".." || strings.ContainsAny(plain, "\r\n\x00") {
+		text, err := url.PathUnescape(part)
+		if err != nil || strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			return "", errors.New("the path cannot be read")
+		}
+		if climbs(text) {
 			return "", errors.New("a path may not climb")
 		}
 	}
@@ -149,6 +159,16 @@ func (k *connector) target(r action.ConnectorRequest) (string, error) {
 	}
 	full.RawQuery = values.Encode()
 	return full.String(), nil
+}
+
+// climbs reports whether some server could read a part of a path as "." or "..": many take %2f and a backslash for a slash, and drop what follows a ; first.
+func climbs(part string) bool {
+	for _, piece := range strings.FieldsFunc(part, func(c rune) bool { return c == '/' || c == '\\' }) {
+		if name, _, _ := strings.Cut(piece, ";"); name == "." || name == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 func (k *connector) call(ctx context.Context, target string, r action.ConnectorRequest) (action.ConnectorReply, error) {
