@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -126,6 +127,8 @@ func TestConnector_SlowSystemsAreNotWaitedFor(t *testing.T) {
 func TestConnector_HangingUpIsNobodysFailure(t *testing.T) {
 	arrived, done := make(chan struct{}, 100), make(chan struct{})
 	s := open(t, func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-done })
+	let := sync.OnceFunc(func() { close(done) })
+	defer let() // before the server waits for its handlers
 	c := s.connector(t, func(c *connect.Connector) { c.Timeout = time.Minute })
 	for range 30 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -135,7 +138,7 @@ func TestConnector_HangingUpIsNobodysFailure(t *testing.T) {
 		}
 	}
 	s.answers(text("{}"))
-	close(done)
+	let()
 	if _, err := c.Call(t.Context(), "crm", get("/")); err != nil {
 		t.Errorf("the next call: %v", err)
 	}
