@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -71,12 +70,12 @@ func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) 
 // outboxed is the ledger's outbox as the delivery wants it.
 type outboxed struct{ *sql.Store }
 
-// Claim implements mail.Outbox.
+// Claim implements mail.Outbox. The ledger counts the try that begins, the delivery those before.
 func (o outboxed) Claim(ctx context.Context, now time.Time, lease time.Duration, n int) ([]mail.Claimed, error) {
 	batch, err := o.Store.Claim(ctx, now, lease, n)
 	out := make([]mail.Claimed, 0, len(batch))
 	for _, c := range batch {
-		out = append(out, mail.Claimed{Message: c.Message, Attempts: c.Attempts})
+		out = append(out, mail.Claimed{Message: c.Message, Attempts: c.Attempts - 1})
 	}
 	return out, err
 }
@@ -86,7 +85,7 @@ type nowhere struct{ log *slog.Logger }
 
 // Send implements mail.Sender.
 func (n nowhere) Send(context.Context, mail.Letter) error {
-	return errors.New("no `mail:` in the settings")
+	return fmt.Errorf("%w: there is no `mail:` in the settings", mail.ErrWaits)
 }
 
 // word words a message in its receiver's language.

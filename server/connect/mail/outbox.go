@@ -54,6 +54,7 @@ const (
 	every    = 2 * time.Second
 	lease    = 40 * time.Second // longer than one letter may take, short enough that a crash delays mail by less than a minute
 	maxTries = 12
+	maxPause = 15 * time.Minute // between two tries
 )
 
 // Wake makes Run look at once.
@@ -102,11 +103,14 @@ func (d *Delivery) one(ctx context.Context, c Claimed) {
 	switch {
 	case err == nil:
 		note = d.Outbox.Delivered(ctx, c.Message.ID)
+	case errors.Is(err, ErrWaits):
+		d.Log.Warn("message waits", "message", c.Message.ID, "cause", err.Error())
+		note = d.Outbox.Retry(ctx, c.Message.ID, now.Add(maxPause), err.Error())
 	case errors.Is(err, errHopeless), c.Attempts+1 >= maxTries, !c.Message.Expires.IsZero() && now.After(c.Message.Expires):
 		d.Log.Error("message given up", "message", c.Message.ID, "tries", c.Attempts+1, "cause", err.Error())
 		note = d.Outbox.GiveUp(ctx, c.Message.ID, err.Error())
 	default:
-		wait := min(time.Second<<min(c.Attempts+1, 10), 15*time.Minute)
+		wait := min(time.Second<<min(c.Attempts+1, 10), maxPause)
 		d.Log.Warn("message not sent, will be tried again", "message", c.Message.ID, "tries", c.Attempts+1, "cause", err.Error())
 		note = d.Outbox.Retry(ctx, c.Message.ID, now.Add(wait), err.Error())
 	}
@@ -114,6 +118,9 @@ func (d *Delivery) one(ctx context.Context, c Claimed) {
 		d.Log.Error("outbox not updated", "message", c.Message.ID, "cause", note.Error())
 	}
 }
+
+// ErrWaits marks that nothing can be sent at present, through no fault of the message: it waits until it is no longer worth sending.
+var ErrWaits = errors.New("mail waits")
 
 // errHopeless marks what no retry can mend.
 var errHopeless = errors.New("not deliverable")

@@ -2,10 +2,13 @@ package mail
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -18,7 +21,8 @@ type SMTP struct {
 	From     string // Name <address>
 	Username string
 	Password seal.Secret
-	TLS      string // starttls, tls, none
+	TLS      string         // starttls, tls, none
+	Roots    *x509.CertPool // who may vouch for the server; nil: those of the system
 }
 
 // Send implements Sender. An address the server refuses for good (5xx) is not tried again.
@@ -27,7 +31,12 @@ func (s SMTP) Send(ctx context.Context, l Letter) error {
 	if err := errors.Join(m.From(s.From), m.To(l.To)); err != nil {
 		return fmt.Errorf("%w: address: %w", errHopeless, err)
 	}
-	m.Subject(l.Subject)
+	m.Subject(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f { // encoded it could start no header here, but some reader might unfold it
+			return ' '
+		}
+		return r
+	}, l.Subject))
 	m.SetDate()
 	m.SetMessageIDWithValue(l.ID + "@stile")
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
@@ -50,6 +59,9 @@ func (s SMTP) Send(ctx context.Context, l Letter) error {
 	default:
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
 	}
+	if s.TLS != "none" {
+		options = append(options, gomail.WithTLSConfig(&tls.Config{ServerName: host, RootCAs: s.Roots, MinVersion: tls.VersionTLS12}))
+	}
 	if s.Username != "" {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(s.Username), gomail.WithPassword(s.Password.Reveal()))
 	}
@@ -58,6 +70,9 @@ func (s SMTP) Send(ctx context.Context, l Letter) error {
 		return fmt.Errorf("smtp client: %w", err)
 	}
 	if err := c.DialAndSendWithContext(ctx, m); err != nil {
+		if m.IsDelivered() {
+			return nil // the server has taken it and only saying goodbye failed: sending it again would send it twice
+		}
 		var refused *gomail.SendError
 		if errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500 {
 			return fmt.Errorf("%w: %w", errHopeless, err)
