@@ -99,7 +99,11 @@ func (s identifier) passkey(ctx context.Context, t *action.Turn) (action.Result,
 		return action.Result{}, err
 	}
 	if problem != "" {
-		return s.ask(t, "", nil, &action.Notice{Kind: "warn", Text: action.T(problem)})
+		asked, err := s.ask(t, "", nil, &action.Notice{Kind: "warn", Text: action.T(problem)})
+		if err == nil && res.Prompt != nil {
+			asked.Prompt.Signal = res.Prompt.Signal
+		}
+		return asked, err
 	}
 	res.Outcome = "passkey"
 	return res, nil

@@ -41,7 +41,7 @@ func (r *Relying) manage(ctx context.Context, c ManageSettings, t *action.Turn) 
 		return action.Result{Outcome: "stale"}, nil
 	}
 	if t.Input == nil {
-		return action.Result{Prompt: list(c, account, nil)}, nil
+		return action.Result{Prompt: r.list(c, account, nil)}, nil
 	}
 	switch t.Input.Action {
 	case "add":
@@ -58,22 +58,22 @@ func (r *Relying) remove(c ManageSettings, t *action.Turn, account *identity.Acc
 			continue
 		}
 		if len(account.Credentials) == 1 {
-			return action.Result{Prompt: list(c, account, &action.Notice{Kind: "warn", Text: action.T("passkey.last")})}, nil
+			return action.Result{Prompt: r.list(c, account, &action.Notice{Kind: "warn", Text: action.T("passkey.last")})}, nil
 		}
 		w := identity.RemoveCredential{Account: account.ID, ID: id, At: t.Now}
 		after := identity.Apply(account, account.ID, []identity.Write{w})
-		res := action.Result{Prompt: list(c, after, &action.Notice{Kind: "ok", Text: action.T("passkey.removed")}),
+		res := action.Result{Prompt: r.list(c, after, &action.Notice{Kind: "ok", Text: action.T("passkey.removed")}),
 			Writes: []identity.Write{w}, Audit: []journey.Audit{{Event: "passkey.removed", Account: account.ID}}}
 		if e, ok := account.Identifier(identity.Email); ok && e.Verified {
 			res.Then = []action.Effect{told(t, e.Typed, "mail.passkey-removed")}
 		}
 		return res, nil
 	}
-	return action.Result{Prompt: list(c, account, nil)}, nil
+	return action.Result{Prompt: r.list(c, account, nil)}, nil
 }
 
-func list(c ManageSettings, a *identity.Account, notice *action.Notice) *action.Prompt {
-	p := &action.Prompt{Title: c.Title.Or("passkeys.title"), Notice: notice, Others: []action.Button{
+func (r *Relying) list(c ManageSettings, a *identity.Account, notice *action.Notice) *action.Prompt {
+	p := &action.Prompt{Title: c.Title.Or("passkeys.title"), Notice: notice, Signal: r.accepted(a), Others: []action.Button{
 		{Name: "add", Label: action.T("passkeys.add")}, {Name: "back", Label: action.T("finish"), Style: "link"}}}
 	keys := a.CredentialsOf(identity.PasskeyCredential)
 	if len(keys) == 0 {

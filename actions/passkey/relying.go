@@ -37,7 +37,9 @@ func New(issuer, name string, d identity.Directory) (*Relying, error) {
 		return &Relying{directory: d}, nil
 	}
 	w, err := webauthn.New(&webauthn.Config{RPID: u.Hostname(), RPDisplayName: name, RPOrigins: []string{u.Scheme + "://" + u.Host},
-		AuthenticatorSelection: protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementRequired, UserVerification: protocol.VerificationRequired}})
+		AuthenticatorSelection: protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementRequired, UserVerification: protocol.VerificationRequired},
+		// Autofill waits as long as the page may stay open: a challenge lives with its prompt, and a journey for half an hour.
+		Timeouts: webauthn.TimeoutsConfig{Login: webauthn.TimeoutConfig{Timeout: 30 * time.Minute, TimeoutUVD: 30 * time.Minute}}})
 	if err != nil {
 		return nil, fmt.Errorf("passkeys: %w", err)
 	}
@@ -136,11 +138,14 @@ func (r *Relying) prove(ctx context.Context, t *action.Turn, want *identity.Acco
 	}
 	var owner *identity.Account
 	var broken error
+	nobodys := ""
 	find := func(rawID, handle []byte) (webauthn.User, error) {
 		a, err := r.directory.AccountByCredential(ctx, identity.PasskeyCredential, key(rawID))
 		if err != nil {
 			if !errors.Is(err, identity.ErrNotFound) {
 				broken = err
+			} else {
+				nobodys = key(rawID)
 			}
 			return nil, err
 		}
@@ -160,6 +165,8 @@ func (r *Relying) prove(ctx context.Context, t *action.Turn, want *identity.Acco
 	switch {
 	case broken != nil:
 		return action.Result{}, "", fmt.Errorf("find passkey: %w", broken)
+	case nobodys != "":
+		return action.Result{Prompt: &action.Prompt{Signal: r.unknown(nobodys)}}, "passkey.unknown", nil
 	case owner == nil:
 		return action.Result{}, "passkey.unknown", nil
 	case err != nil || used == nil:

@@ -70,6 +70,9 @@ func (r *Relying) verify(ctx context.Context, c VerifySettings, t *action.Turn) 
 	if problem != "" {
 		asked, err := r.ask(c, want, &action.Notice{Kind: "warn", Text: action.T(problem)})
 		asked.Audit = res.Audit
+		if err == nil {
+			asked.Prompt.Signal = carried(res)
+		}
 		return asked, err
 	}
 	res.Outcome = "ok"

@@ -5,23 +5,25 @@ import "encoding/json"
 // Prompt is what a step asks of a person. Pages render it as HTML, the journey's JSON face as it is. It carries no
 // secret and nothing that depends on whether an account exists.
 type Prompt struct {
-	Step    string      `json:"step"`              // filled in by the engine
-	Kind    string      `json:"kind"`              // the action: password.verify; data-prompt of the page. Filled in by the engine when ""
-	Title   Text        `json:"title"`             // h1
-	Body    []Text      `json:"body,omitempty"`    // paragraphs under it
-	Account string      `json:"account,omitempty"` // account line: only what the person typed, or a session of this browser knows
-	Fields  []Field     `json:"fields,omitempty"`
-	Submit  *Text       `json:"submit,omitempty"`  // primary button; nil: none
-	Others  []Button    `json:"others,omitempty"`  // each its own small form below
-	Equal   *Button     `json:"equal,omitempty"`   // a second button equal to the primary, same row (consent: do not allow)
-	Problem []Problem   `json:"problem,omitempty"` // after an error
-	Notice  *Notice     `json:"notice,omitempty"`
-	Rows    []Row       `json:"rows,omitempty"` // things listed with their own buttons: passkeys, sessions, scopes
-	Passkey *Ceremony   `json:"passkey,omitempty"`
-	Leave   *Leave      `json:"leave,omitempty"`
-	Back    bool        `json:"back,omitempty"`   // filled in by the engine: `back` would lead somewhere
-	Switch  bool        `json:"switch,omitempty"` // "Not you?" on the account line: input action `restart`
-	Policy  *PasswordUI `json:"policy,omitempty"` // with a new_password field
+	Step    string    `json:"step"`              // filled in by the engine
+	Kind    string    `json:"kind"`              // the action: password.verify; data-prompt of the page. Filled in by the engine when ""
+	Title   Text      `json:"title"`             // h1
+	Body    []Text    `json:"body,omitempty"`    // paragraphs under it
+	Account string    `json:"account,omitempty"` // account line: only what the person typed, or a session of this browser knows
+	Fields  []Field   `json:"fields,omitempty"`
+	Submit  *Text     `json:"submit,omitempty"`  // primary button; nil: none
+	Others  []Button  `json:"others,omitempty"`  // each its own small form below
+	Equal   *Button   `json:"equal,omitempty"`   // a second button equal to the primary, same row (consent: do not allow)
+	Problem []Problem `json:"problem,omitempty"` // after an error
+	Notice  *Notice   `json:"notice,omitempty"`
+	Rows    []Row     `json:"rows,omitempty"` // things listed with their own buttons: passkeys, sessions, scopes
+	Passkey *Ceremony `json:"passkey,omitempty"`
+	Leave   *Leave    `json:"leave,omitempty"`
+	// Signal tells the browser what became of passkeys: a method of PublicKeyCredential and its options (WebAuthn Level 3 §5.1.10).
+	Signal json.RawMessage `json:"signal,omitempty"`
+	Back   bool            `json:"back,omitempty"`   // filled in by the engine: `back` would lead somewhere
+	Switch bool            `json:"switch,omitempty"` // "Not you?" on the account line: input action `restart`
+	Policy *PasswordUI     `json:"policy,omitempty"` // with a new_password field
 }
 
 // Text is wording by key (docs/design/pages.md §5) or an author's own words by language ("" is the default language). Args fill placeholders.

@@ -29,7 +29,7 @@ func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
 		page = marked
 	}
 	v := p.frame(r, s, look)
-	v.Kind, v.Step = page.Prompt.Kind, page.Prompt.Step
+	v.Kind, v.Step, v.Signal = page.Prompt.Kind, page.Prompt.Step, string(page.Prompt.Signal)
 	v.Prompt = promptOf(page, s)
 	v.Title = title(page, s, name)
 	v.Script = p.assets.url["script.js"]

@@ -46,7 +46,7 @@ func newShapes() (*shapes, error) {
 // one that answers something, or shows what somebody typed anywhere but in the account line.
 func (s *shapes) of(r *http.Request, page web.Page, language string) (marked web.Page, key [sha256.Size]byte, fill [marks]string, ok bool) {
 	p := *page.Prompt
-	if page.Stale || len(p.Problem) > 0 || p.Notice != nil || len(p.Rows) > 0 || p.Leave != nil || r.URL.RawQuery != "" || !plainAddress(p.Account) || page.Revision < 1 {
+	if page.Stale || len(p.Problem) > 0 || p.Notice != nil || len(p.Rows) > 0 || len(p.Signal) > 0 || p.Leave != nil || r.URL.RawQuery != "" || !plainAddress(p.Account) || page.Revision < 1 {
 		return page, key, fill, false
 	}
 	account := s.account

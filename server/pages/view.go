@@ -19,6 +19,7 @@ type frame struct {
 	Logo                      logo
 	Brand                     string
 	Kind, Step                string
+	Signal                    string // JSON for the browser's passkey store
 	Prompt                    *promptView
 	Problem                   *problemView
 	Languages                 []languageLink

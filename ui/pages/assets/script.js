@@ -32,6 +32,10 @@
     return;
   }
 
+  // What became of passkeys, so that the browser stops offering those that open nothing. Silent where it cannot be told.
+  const told = JSON.parse(document.querySelector('main').dataset.signal || '{}');
+  for (const method in told) PKC[method]?.(told[method])?.catch(() => {});
+
   const bytes = (s) => Uint8Array.from(atob(s.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0));
   const text = (b) => btoa(String.fromCharCode(...new Uint8Array(b))).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
 
