@@ -233,3 +233,41 @@ func TestKilledDuringSignUpAndRecovery(t *testing.T) {
 		t.Fatalf("recovery: %d", status)
 	}
 }
+
+// TestKilledWhileManagingAnAccount: every step of the account flow, the change of a password among them.
+func TestKilledWhileManagingAnAccount(t *testing.T) {
+	s := newProcess(t)
+	v := visit(t, s.base)
+	again := func(step string) { t.Helper(); s.kill(); s.start(); v.show(); v.at(step) }
+	v.begin("claims", `{"id_token":{"acr":{"essential":true,"value":"urn:stile:account"}}}`)
+	again("who")
+	v.post("identifier", "ann@example.com")
+	again("signin")
+	v.post("password", secret)
+	again("menu")
+	v.post("action", "password")
+	again("current")
+	v.post("password", secret)
+	again("change")
+	form := v.form("new_password", "granite-lantern-meadow")
+	v.post("new_password", "granite-lantern-meadow")
+	again("menu")
+	if a := v.must(http.MethodPost, v.path, form, http.StatusSeeOther); a.location != v.path {
+		t.Errorf("the change a second time: %s", a.location)
+	}
+	v.show()
+	v.at("menu")
+	v.post("action", "sessions")
+	again("sessions")
+	v.post("action", "back")
+	tokens, status := v.redeem(v.post("action", "finish"))
+	if status != http.StatusOK || claimsOf(t, tokens["id_token"].(string))["acr"] != "urn:stile:account" {
+		t.Fatalf("%d %v", status, tokens)
+	}
+	w := visit(t, s.base)
+	w.begin()
+	w.post("identifier", "ann@example.com")
+	if at := w.post("password", "granite-lantern-meadow"); !strings.Contains(at, "code=") {
+		t.Errorf("the new password: %s", at)
+	}
+}
