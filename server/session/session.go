@@ -17,6 +17,7 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/engine/walk"
 	"github.com/stile-id/stile/server/web"
@@ -26,6 +27,8 @@ import (
 type Ledger interface {
 	SessionBySecret(ctx context.Context, secret []byte, now time.Time) (*identity.Session, error)
 	Session(ctx context.Context, id string) (*identity.Session, error)
+	// TouchSession moves a live session's idle end and revives nothing; identity.ErrNotFound when it has ended.
+	TouchSession(ctx context.Context, id string, seen, idle time.Time) error
 	Apply(ctx context.Context, writes []identity.Write, audit []journey.Audit) error
 }
 
@@ -93,16 +96,27 @@ func (s *Sessions) End(ctx context.Context, j *journey.Journey, v *verdict.Verdi
 		}
 		before = found
 	}
+	if j.Request.Session != "" && before == nil && rested(v.Evidence, j.Started) {
+		// It ended while the journey was under way: signed out elsewhere, or thrown out by a recovery. What it remembered counts no more.
+		return walk.Ended{}, fmt.Errorf("the session that the journey rests on has ended: %w", run.ErrGone)
+	}
 	same := before != nil && before.Account == v.Subject
 	if same && !proved(v.Evidence, j.Started) {
 		v.Session = before.ID
 		if now.Sub(before.Seen) < seenEvery {
 			return walk.Ended{}, nil
 		}
-		before.Seen, before.Idle = now, earlier(now.Add(s.idle()), before.Absolute)
-		return walk.Ended{Writes: []identity.Write{identity.PutSession{Session: *before}}}, nil
+		// Touched, not written anew: a session that somebody ends at this moment stays ended.
+		err := s.Ledger.TouchSession(ctx, before.ID, now, earlier(now.Add(s.idle()), before.Absolute))
+		if errors.Is(err, identity.ErrNotFound) {
+			err = run.ErrGone
+		}
+		if err != nil {
+			return walk.Ended{}, fmt.Errorf("session seen: %w", err)
+		}
+		return walk.Ended{}, nil
 	}
-	next := identity.Session{Account: v.Subject, Created: now, Agent: j.Request.UserAgent, Address: j.Request.IP, Absolute: now.Add(s.absolute())}
+	next := identity.Session{Account: v.Subject, Created: now, Agent: Agent(j.Request.UserAgent), Address: j.Request.IP, Absolute: now.Add(s.absolute())}
 	evidence := v.Evidence
 	if same {
 		next.ID, next.Created = before.ID, before.Created
@@ -159,6 +173,17 @@ func earlier(a, b time.Time) time.Time {
 func proved(evidence []verdict.Evidence, since time.Time) bool {
 	for _, e := range evidence {
 		if !e.At.Before(since) {
+			return true
+		}
+	}
+	return false
+}
+
+// rested reports whether something was proved before the journey began, by the session it came with. That an account's address was
+// verified long ago is a fact of the account, not of a session.
+func rested(evidence []verdict.Evidence, since time.Time) bool {
+	for _, e := range evidence {
+		if e.At.Before(since) && e.Method != "account" {
 			return true
 		}
 	}

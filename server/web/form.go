@@ -76,7 +76,10 @@ func JSON(w http.ResponseWriter, r *http.Request, v any) error {
 	}
 	d := json.NewDecoder(strings.NewReader(string(raw)))
 	d.DisallowUnknownFields()
-	if d.Decode(v) != nil || d.More() {
+	if d.Decode(v) != nil {
+		return &ErrBody{http.StatusBadRequest, "json"}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) { // something stands behind the object
 		return &ErrBody{http.StatusBadRequest, "json"}
 	}
 	return nil

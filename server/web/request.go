@@ -73,7 +73,11 @@ func forwarded(r *http.Request, trusted []netip.Prefix, peer netip.Addr) netip.A
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	at := peer
 	for i := len(hops) - 1; i >= 0 && i >= len(hops)-20; i-- {
-		a, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		hop := strings.TrimSpace(hops[i])
+		a, err := netip.ParseAddr(hop)
+		if ap, bad := netip.ParseAddrPort(hop); err != nil && bad == nil { // some proxies write the port too
+			a, err = ap.Addr(), nil
+		}
 		if err != nil {
 			return at
 		}
