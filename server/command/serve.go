@@ -74,7 +74,7 @@ func (s streams) serve(ctx context.Context, o app.Options, ready func(net.Addr))
 	}
 	err = server.Serve(ctx, func(a net.Addr) {
 		ready(a)
-		go debug.FreeOSMemory() // what compiling flows and making tables took is not needed again
+		go rest() // what compiling flows and making tables took is not needed again
 	})
 	if closed := server.Close(); err == nil {
 		err = closed
