@@ -67,6 +67,12 @@ func serve(t *testing.T, dir string, flows string) *dev.Dev {
 
 func serveAt(t *testing.T, listen, dir, flows string) *dev.Dev {
 	t.Helper()
+	d, _ := serveLogged(t, listen, dir, flows)
+	return d
+}
+
+func serveLogged(t *testing.T, listen, dir, flows string) (*dev.Dev, *quiet) {
+	t.Helper()
 	d, err := dev.New(dev.Options{Listen: listen, Data: dir, Flows: flows})
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +112,7 @@ func serveAt(t *testing.T, listen, dir, flows string) *dev.Dev {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return d
+	return d, log
 }
 
 func told(t *testing.T, problems diag.Problems, sources diag.Sources) {
