@@ -57,7 +57,7 @@ func ParseDuration(s string) (time.Duration, error) {
 			return 0, fmt.Errorf("%q is no time span; write 30s, 5m, 12h or 30d", s)
 		}
 	}
-	if s == "" || days+v > 10*366*24*time.Hour {
+	if most := 10 * 366 * 24 * time.Hour; s == "" || days > most || v > most || days+v > most {
 		return 0, fmt.Errorf("%q is no time span; write 30s, 5m, 12h or 30d", s)
 	}
 	return days + v, nil
