@@ -53,7 +53,7 @@ func Offer(r *Relying) action.Action {
 			if t.Input == nil {
 				named, _ := t.View.Named()
 				switch {
-				case len(account.CredentialsOf(identity.PasskeyCredential)) > 0, !named.CanPasskey, r.web == nil:
+				case !elsewhere(t) && (len(account.CredentialsOf(identity.PasskeyCredential)) > 0 || !named.CanPasskey), r.web == nil:
 					return action.Result{Outcome: "enough"}, nil
 				case t.Silent, before.Never, before.Times >= c.Times, t.Now.Unix() < before.Until, !mayManage(t, account, 15*time.Minute):
 					return action.Result{Outcome: "later"}, nil
@@ -61,6 +61,9 @@ func Offer(r *Relying) action.Action {
 			}
 			p := &action.Prompt{Title: c.Title.Or("offer.title"), Body: []action.Text{action.T("offer.body")},
 				Others: []action.Button{}}
+			if elsewhere(t) {
+				p.Body = append([]action.Text{action.T("offer.local")}, p.Body...)
+			}
 			res, err := r.enrol(ctx, t, account, p, "created")
 			if err != nil {
 				return res, err
@@ -79,4 +82,14 @@ func Offer(r *Relying) action.Action {
 			}
 			return res, nil
 		})
+}
+
+// elsewhere reports whether the person just used a passkey of another device, on one that could have its own.
+func elsewhere(t *action.Turn) bool {
+	for _, e := range t.View.Evidence() {
+		if e.Elsewhere && e.Subject == t.View.SubjectID() && t.Now.Sub(e.At) < 15*time.Minute {
+			return true
+		}
+	}
+	return false
 }

@@ -174,6 +174,9 @@ func (r *Relying) prove(ctx context.Context, t *action.Turn, want *identity.Acco
 	}
 	res, problem, err := r.proved(t, owner, used, parsed.Response.AuthenticatorData.Flags.UserVerified())
 	if problem == "" && err == nil {
+		for i := range res.Evidence {
+			res.Evidence[i].Elsewhere = parsed.AuthenticatorAttachment == protocol.CrossPlatform && t.Input.Fields["can_passkey"] == "yes"
+		}
 		res.Writes = append(res.Writes, once(s, t.Now))
 	}
 	return res, problem, err

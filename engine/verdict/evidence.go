@@ -18,6 +18,8 @@ type Evidence struct {
 	Credential string    `json:"c,omitempty"`  // credential id; "" where none is stored
 	Stamp      string    `json:"st,omitempty"` // the credential's stamp when it was proved; evidence from a session is dropped once the stored one differs
 	At         time.Time `json:"t"`
+	// Elsewhere: the proof was made with another device, while this one could hold a passkey of its own. It proves nothing.
+	Elsewhere bool `json:"e,omitempty"`
 }
 
 // Outside is an identity elsewhere: the provider that answered, its issuer and its subject. Never an address.

@@ -67,6 +67,7 @@
   const send = (credential, error) => {
     $('passkey').value = credential ? json(credential) : '';
     $('passkey_error').value = credential ? '' : error;
+    if (can && form.can_passkey) form.can_passkey.value = can.value;
     form.submit();
   };
 
