@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"github.com/stile-id/stile/engine/verdict"
 	"testing"
 
 	"github.com/stile-id/stile/actions/data"
@@ -57,7 +58,7 @@ func TestClaimsAndVars(t *testing.T) {
 	if res := at.Want(t, at.New(t, data.VarsSet(), `{"n":[1]}`, at.View{}).Enter(), "ok"); string(res.Vars["n"]) != `[1]` {
 		t.Errorf("%+v", res)
 	}
-	for _, name := range data.ReservedClaims() {
+	for _, name := range verdict.ReservedClaims() {
 		b, err := data.ClaimsSet().Bind(json.RawMessage(`{"` + name + `":null}`))
 		if err != nil || len(b.Problems) != 1 || !b.Problems[0].OfKey {
 			t.Errorf("%s: %v %+v", name, err, b.Problems)

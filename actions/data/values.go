@@ -4,19 +4,13 @@ package data
 import (
 	"context"
 	"encoding/json"
-	"slices"
 
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/verdict"
 )
 
 // Values are settings that are a map of any names to any values.
 type Values map[string]json.RawMessage
-
-// ReservedClaims are claims only Stile itself writes (docs/design/architecture.md §6).
-func ReservedClaims() []string {
-	return []string{"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "acr", "amr", "auth_time", "azp", "nonce", "sid", "cnf", "act", "may_act", "client_id",
-		"scope", "active", "token_type", "username", "email_verified", "phone_number_verified", "at_hash", "c_hash", "s_hash", "authorization_details", "events"}
-}
 
 // Published is Values whose names are claims.
 type Published map[string]json.RawMessage
@@ -25,7 +19,7 @@ type Published map[string]json.RawMessage
 func (p Published) Check() []action.SettingProblem {
 	var out []action.SettingProblem
 	for name := range p {
-		if slices.Contains(ReservedClaims(), name) {
+		if verdict.Reserved(name) {
 			out = append(out, action.SettingProblem{Setting: name, Message: "the claim " + name + " is written by Stile alone", Hint: "publish it under another name", OfKey: true})
 		}
 	}

@@ -84,7 +84,7 @@ func remembered(ctx context.Context, d identity.Directory, session string) (*ide
 		return nil, nil, nil // unreadable evidence proves nothing
 	}
 	for _, e := range all {
-		e.Facts = lasting(e.Facts)
+		e.Facts, e.Elsewhere = lasting(e.Facts), false
 		if e.Subject == account.ID && len(e.Facts) > 0 && (e.Credential == "" || unchanged(account, e)) {
 			good = append(good, e)
 		}

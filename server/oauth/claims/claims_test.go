@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
 )
@@ -23,7 +24,7 @@ func TestSettings_Refusals(t *testing.T) {
 		}
 	}
 	for _, name := range strings.Fields("iss sub aud exp iat nbf jti acr amr auth_time azp nonce sid cnf act may_act client_id scope active token_type username email_verified phone_number_verified at_hash c_hash s_hash authorization_details events") {
-		if _, err := claims.New(claims.Settings{name: {From: claims.FromAccount}}, claims.Ports{}); !errors.Is(err, claims.ErrSettings) || !claims.Reserved(name) {
+		if _, err := claims.New(claims.Settings{name: {From: claims.FromAccount}}, claims.Ports{}); !errors.Is(err, claims.ErrSettings) || !verdict.Reserved(name) {
 			t.Errorf("%s is not reserved", name)
 		}
 	}

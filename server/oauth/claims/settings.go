@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/stile-id/stile/engine/verdict"
 )
 
 // Where a claim may go.
@@ -43,17 +45,6 @@ type Rule struct {
 // Settings are the claims by name.
 type Settings map[string]Rule
 
-// Reserved reports whether a name is ours alone.
-func Reserved(name string) bool {
-	switch name {
-	case "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "acr", "amr", "auth_time", "azp", "nonce", "sid", "cnf", "act", "may_act",
-		"client_id", "scope", "active", "token_type", "username", "email_verified", "phone_number_verified", "at_hash", "c_hash",
-		"s_hash", "authorization_details", "events", "token_introspection":
-		return true
-	}
-	return false
-}
-
 // ErrSettings marks a mistake in the claims settings.
 var ErrSettings = errors.New("claims settings")
 
@@ -67,7 +58,7 @@ func compile(s Settings) (map[string]Rule, error) {
 		problems = append(problems, fmt.Errorf("%w: %q: "+format, append([]any{ErrSettings, name}, args...)...))
 	}
 	for name, r := range s {
-		if Reserved(name) {
+		if verdict.Reserved(name) {
 			problem(name, "only this server says that")
 		}
 		if name == "" || len(name) > 200 || strings.ContainsFunc(name, func(c rune) bool { return c < 0x21 || c == 0x7f || c == '"' || c == '\\' }) {

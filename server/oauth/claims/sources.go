@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
 )
 
@@ -260,7 +261,7 @@ func (c *collection) shape(ctx context.Context, flat map[string]json.RawMessage,
 	}
 	for name, v := range values {
 		switch {
-		case !slices.Contains(wanted, name) || Reserved(name):
+		case !slices.Contains(wanted, name) || verdict.Reserved(name):
 			continue
 		case len(v) == 0 || string(v) == "null":
 			delete(flat, name)
