@@ -28,7 +28,10 @@ func Link(d identity.Directory, vouching Vouching) action.Action {
 			var needs verdict.Formula
 			var gives, created []verdict.FactSet
 			for p, facts := range vouching() {
-				needs = append(needs, verdict.Set(verdict.Upstream(p)))
+				needs = append(needs, verdict.Set(verdict.Upstream(p), verdict.Nobody))
+				for _, local := range verdict.OneFactor() { // whoever is the subject already must have proved it, or one side is somebody else's
+					needs = append(needs, local.Union(verdict.Set(verdict.Identified, verdict.Upstream(p))))
+				}
 				all := facts.Union(verdict.Set(verdict.Identified, verdict.Upstream(p)))
 				gives, created = append(gives, all), append(created, all.Union(verdict.Set(verdict.NewAccount)))
 			}
@@ -36,11 +39,11 @@ func Link(d identity.Directory, vouching Vouching) action.Action {
 			sortSets(gives)
 			sortSets(created)
 			contract := action.Contract{Needs: needs, Outcomes: []action.OutcomeSpec{
-				{Name: "known", About: "an account is tied to it", Gives: gives, Sets: true, Silent: true},
+				{Name: "known", About: "an account is tied to it", Gives: gives, Sets: true, Carries: true, Silent: true},
 				{Name: "linked", About: "it is tied to the account proved before", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.BothSides)}, Silent: true},
 				{Name: "refused", About: "nobody is tied to it and no account may be made, or the two cannot be tied", Silent: true}}}
 			if c.Create {
-				contract.Outcomes = append(contract.Outcomes, action.OutcomeSpec{Name: "created", About: "an account was made for it", Gives: created, Sets: true, Silent: true})
+				contract.Outcomes = append(contract.Outcomes, action.OutcomeSpec{Name: "created", About: "an account was made for it", Gives: created, Sets: true, Carries: true, Silent: true})
 			}
 			return contract
 		},

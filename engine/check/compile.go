@@ -50,7 +50,7 @@ func NewCompiler(w World) *Compiler {
 // Compile checks a flow and makes its program. The program is nil when any problem is an error.
 func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
 	b := &build{c: c, seen: map[string]bool{}, hash: sha256.New(),
-		program: &Program{Name: src.Flow.Name, Nodes: map[string]*Node{}}}
+		program: &Program{Name: src.Flow.Name, At: src.Flow.At, Nodes: map[string]*Node{}}}
 	b.accept(src.Flow)
 	for _, in := range src.Flow.Inputs {
 		b.program.Callable = b.program.Callable || in.Default == nil
@@ -109,6 +109,7 @@ func (b *build) accept(f *flow.Flow) {
 			continue
 		}
 		b.program.Accept = append(b.program.Accept, verdict.Assurance{Name: a.Name, Formula: formula})
+		b.program.AcceptAt = append(b.program.AcceptAt, a.At)
 	}
 }
 
@@ -158,7 +159,7 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 		b.targets(src.Flow, s)
 		return
 	}
-	n := &Node{Path: scope + s.Name, Scope: scope, Step: s.Name, Spec: a.Spec, Bind: a.Bind, Before: s.Before, After: s.After,
+	n := &Node{Path: scope + s.Name, Scope: scope, Step: s.Name, At: s.At, Ways: map[action.Outcome]diag.Pos{}, Spec: a.Spec, Bind: a.Bind, Before: s.Before, After: s.After,
 		Hooks: set, Cases: cases, Vars: vars, Inputs: src.Flow.Inputs, scriptless: src.Flow.Hooks == "", Next: map[action.Outcome]string{}}
 	b.program.Nodes[n.Path] = n
 	b.order = append(b.order, &place{node: n, step: s})

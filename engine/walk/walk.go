@@ -165,9 +165,15 @@ func (w *Walk) step(ctx context.Context, n *check.Node, in *action.Input) (res a
 		}
 	}()
 	v := &view{w: w, n: n}
-	if in == nil && n.Contract.Needs != nil && !n.Contract.Needs.Holds(v.Facts()) {
-		w.e.Log.Error("a step was reached with less than it needs", "flow", w.Journey.Flow, "step", n.Path, "facts", v.Facts().String())
-		return res, errDenied{journey.Denial{Code: "server_error", Reason: "step " + n.Path + " needs more than was proved"}}
+	if in == nil && n.Contract.Needs != nil {
+		facts := v.Facts()
+		if w.Journey.State.Subject == "" {
+			facts = facts.Union(verdict.Set(verdict.Nobody))
+		}
+		if !n.Contract.Needs.Holds(facts) {
+			w.e.Log.Error("a step was reached with less than it needs", "flow", w.Journey.Flow, "step", n.Path, "facts", facts.String())
+			return res, errDenied{journey.Denial{Code: "server_error", Reason: "step " + n.Path + " needs more than was proved"}}
+		}
 	}
 	bound, err := w.bind(ctx, n, v)
 	if err != nil {
@@ -320,14 +326,20 @@ func (w *Walk) take(ctx context.Context, n *check.Node, res action.Result) error
 	if o.Sets {
 		subject, evidence = res.Subject, nil
 	}
+	var apart verdict.FactSet // proved of an address or an outside identity
 	for _, ev := range res.Evidence {
 		if ev.Subject != "" && ev.Subject != subject {
 			undo()
 			return fmt.Errorf("%w: %s proved something about somebody else", errBroken, n.Spec.Name)
 		}
 		evidence = append(evidence, ev)
+		apart = apart.Union(ev.Facts)
 	}
-	if !promised(o.Gives, verdict.Facts(evidence, subject)) {
+	proved := verdict.Facts(evidence, subject)
+	if o.Apart {
+		proved = apart
+	}
+	if !promised(o.Gives, proved) {
 		undo()
 		return fmt.Errorf("%w: %s.%s proved less than it declares", errBroken, n.Spec.Name, o.Name)
 	}
