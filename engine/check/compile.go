@@ -63,6 +63,7 @@ func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
 		b.data()
 	}
 	b.problems = dedupe(b.problems)
+	b.program.Flawed = b.flawed
 	if b.problems.Failed() {
 		return nil, b.problems
 	}

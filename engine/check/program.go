@@ -22,6 +22,7 @@ type Program struct {
 	At       diag.Pos
 	Start    string // path of the first node
 	Nodes    map[string]*Node
+	Flawed   bool // made of a text that could not be read whole: what follows from it is not worth telling
 	// Callable: some input has no default, so the flow can only be called by another.
 	Callable bool
 	Inputs   []flow.Variable // take their defaults when the flow is begun by itself

@@ -53,7 +53,7 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (problems diag
 	set := watch.Compile(text, world)
 	collect(set.Problems, set.Sources)
 	if set.Programs != nil {
-		collect(checkClients(f, set.Programs), f.Sources())
+		collect(checkClients(f, set), f.Sources())
 	}
 	ps, src, err = s.newClaims()
 	collect(ps, src)

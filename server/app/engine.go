@@ -35,8 +35,8 @@ func (s *Server) newEngine(ctx context.Context, folder fs.FS) (diag.Problems, di
 		return nil, nil, err
 	}
 	s.Flows = watch.New(world, s.Store, s.now, s.log)
-	s.Flows.Fits = func(programs map[string]*check.Program) (diag.Problems, diag.Sources) {
-		return checkClients(s.file, programs), s.file.Sources()
+	s.Flows.Fits = func(set watch.Compiled) (diag.Problems, diag.Sources) {
+		return checkClients(s.file, set), s.file.Sources()
 	}
 	problems, sources, err := s.Flows.Load(ctx, folder)
 	if err != nil || problems.Failed() {
