@@ -160,7 +160,7 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 		b.targets(src.Flow, s)
 		return
 	}
-	n := &Node{Path: scope + s.Name, Scope: scope, Step: s.Name, At: s.At, Ways: map[action.Outcome]diag.Pos{}, Spec: a.Spec, Bind: a.Bind, Before: s.Before, After: s.After,
+	n := &Node{Path: scope + s.Name, Scope: scope, Step: s.Name, At: s.At, EdgeAt: map[action.Outcome]diag.Pos{}, Spec: a.Spec, Bind: a.Bind, Before: s.Before, After: s.After,
 		Hooks: set, Cases: cases, Vars: vars, Inputs: src.Flow.Inputs, scriptless: src.Flow.Hooks == "", Next: map[action.Outcome]string{}}
 	b.program.Nodes[n.Path] = n
 	b.order = append(b.order, &place{node: n, step: s})

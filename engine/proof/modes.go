@@ -1,6 +1,8 @@
 package proof
 
-// Modes says in which modes a flow can end done, and what stands in the way where it cannot.
+import "github.com/stile-id/stile/engine/proof/paths"
+
+// Modes says in which modes a flow can end done with enough, and what stands in the way where it cannot.
 type Modes struct {
 	Silent      bool   // without asking anybody (prompt=none)
 	SilentStop  string // the first step that would have to ask, when it cannot
@@ -8,31 +10,35 @@ type Modes struct {
 	BrowserStop string // the first step that needs one, when it cannot
 }
 
-// modes looks for an end that is enough and keeps to a mode.
-func (v *proved) modes() {
-	v.out.Modes.Silent, v.out.Modes.SilentStop = v.mode(func(_ *node, w *way) bool { return w.silent }, func(n *node) bool { return n.asks })
-	v.out.Modes.Browserless, v.out.Modes.BrowserStop = v.mode(func(n *node, _ *way) bool { return !n.Contract.Browser }, func(n *node) bool { return n.Contract.Browser })
+func modes(g *paths.Graph) (m Modes) {
+	m.Silent, m.SilentStop = mode(g, func(_ *paths.Node, w *paths.Way) bool { return w.Silent }, func(n *paths.Node) bool { return n.Asks })
+	m.Browserless, m.BrowserStop = mode(g, func(n *paths.Node, _ *paths.Way) bool { return !n.Contract.Browser }, func(n *paths.Node) bool { return n.Contract.Browser })
+	return m
 }
 
-func (v *proved) mode(only func(*node, *way) bool, stops func(*node) bool) (can bool, stop string) {
-	for _, a := range v.accept {
-		if v.meets(a, only) {
+// mode looks for an end that is enough on ways that keep to a mode, else for the first step that stops.
+func mode(g *paths.Graph, only func(*paths.Node, *paths.Way) bool, stops func(*paths.Node) bool) (can bool, stop string) {
+	if g.Facts.Full {
+		return false, ""
+	}
+	for _, a := range g.Accept {
+		if g.Meets(a, only) {
 			return true, ""
 		}
 	}
-	seen := make([]bool, len(v.nodes))
-	queue := []int{v.start}
-	seen[v.start] = true
+	seen := make([]bool, len(g.Nodes))
+	queue := []int{g.Start}
+	seen[g.Start] = true
 	for len(queue) > 0 {
-		n := &v.nodes[queue[0]]
+		n := &g.Nodes[queue[0]]
 		queue = queue[1:]
 		if stops(n) {
 			return false, n.Path
 		}
-		for k := range n.ways {
-			if w := &n.ways[k]; w.to >= 0 && only(n, w) && !seen[w.to] {
-				seen[w.to] = true
-				queue = append(queue, w.to)
+		for k := range n.Ways {
+			if w := &n.Ways[k]; w.To >= 0 && only(n, w) && !seen[w.To] {
+				seen[w.To] = true
+				queue = append(queue, w.To)
 			}
 		}
 	}

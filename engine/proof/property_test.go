@@ -1,4 +1,4 @@
-package proof
+package proof_test
 
 import (
 	"flag"
@@ -10,6 +10,8 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/proof"
+	"github.com/stile-id/stile/engine/proof/paths"
 	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/engine/verdict"
 )
@@ -307,11 +309,10 @@ func TestProof_AgreesWithExhaustiveWalks(t *testing.T) {
 		r := rand.New(rand.NewPCG(uint64(seed), 7))
 		p := random(r)
 		want := walkAll(p)
-		got := Prove(p)
-		g := newGraph(p)
-		v := &proved{walk: g.walk(nil)}
-		if v.unsure != "" {
-			t.Fatalf("seed %d: %s", seed, v.unsure)
+		got := proof.Prove(p)
+		w := paths.New(p).Walk(nil)
+		if w.Unsure != "" {
+			t.Fatalf("seed %d: %s", seed, w.Unsure)
 		}
 		codes := map[string]int{}
 		for _, q := range got.Problems {
@@ -322,7 +323,7 @@ func TestProof_AgreesWithExhaustiveWalks(t *testing.T) {
 		if needs != want.needs || got.Problems.Failed() != bad || len(got.Reached) != count(p, want.reached) {
 			t.Fatalf("seed %d: the proof says %v, reached %v; walking everything says %+v", seed, got.Problems, got.Reached, want)
 		}
-		if length := v.shortestBad(); length != want.shortest {
+		if length := shortestBad(w); length != want.shortest {
 			t.Fatalf("seed %d: a counter-example has %d hops, the shortest %d", seed, length, want.shortest)
 		}
 		if bad {
@@ -335,14 +336,14 @@ func TestProof_AgreesWithExhaustiveWalks(t *testing.T) {
 	t.Logf("%d flows, %d refused", n, refused)
 }
 
-func (v *proved) shortestBad() int {
+func shortestBad(w *paths.Walk) int {
 	best := 0
-	for _, i := range v.done {
-		accepted, anything := v.enough(v.states[i].facts)
+	for _, i := range w.Done {
+		accepted, anything := w.Enough(w.States[i].Facts)
 		if accepted && anything {
 			continue
 		}
-		if n := len(v.path(i)); best == 0 || n < best {
+		if n := len(w.Path(i)); best == 0 || n < best {
 			best = n
 		}
 	}

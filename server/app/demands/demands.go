@@ -1,4 +1,5 @@
-package app
+// Package demands judges whether the flows that are served give clients what those ask for.
+package demands
 
 import (
 	"maps"
@@ -13,12 +14,12 @@ import (
 	"github.com/stile-id/stile/server/watch"
 )
 
-// checkClients refuses clients whose flows cannot give what the client asks for: flows nobody serves, an assurance no path reaches, silence of a
+// Check refuses clients whose flows cannot give what the client asks for: flows nobody serves, an assurance no path reaches, silence of a
 // flow that always asks.
-func checkClients(file *config.File, set watch.Compiled) diag.Problems {
+func Check(file *config.File, set watch.Compiled) diag.Problems {
 	var out diag.Problems
 	for i, c := range file.Clients {
-		j := clientJudge{file: file, set: set, client: c, at: []string{"clients", strconv.Itoa(i)}, out: &out}
+		j := judge{file: file, set: set, client: c, at: []string{"clients", strconv.Itoa(i)}, out: &out}
 		j.flows()
 		j.assurance()
 		j.silence()
@@ -26,7 +27,7 @@ func checkClients(file *config.File, set watch.Compiled) diag.Problems {
 	return out
 }
 
-type clientJudge struct {
+type judge struct {
 	file   *config.File
 	set    watch.Compiled
 	client oauth.Client
@@ -34,13 +35,13 @@ type clientJudge struct {
 	out    *diag.Problems
 }
 
-func (j clientJudge) here(keys ...string) diag.Pos {
+func (j judge) here(keys ...string) diag.Pos {
 	return j.file.At(append(slices.Clone(j.at), keys...)...)
 }
 
 // flows (STILE-C13): every flow a client may start is there and can be started by itself.
-func (j clientJudge) flows() {
-	judge := func(name string, at diag.Pos) {
+func (j judge) flows() {
+	one := func(name string, at diag.Pos) {
 		p, ok := j.set.Programs[name]
 		switch {
 		case name == "":
@@ -54,16 +55,16 @@ func (j clientJudge) flows() {
 			j.out.Add("STILE-C13", at, "give the flow an `accept`, or take it from the client", "client %q may start flow %s, which can only be called by other flows", j.client.ID, name)
 		}
 	}
-	judge(j.client.Flows.Default, j.here("flows", "default"))
-	judge(j.client.Flows.Create, j.here("flows", "create"))
+	one(j.client.Flows.Default, j.here("flows", "default"))
+	one(j.client.Flows.Create, j.here("flows", "create"))
 	for n, name := range j.client.Flows.Others {
-		judge(name, j.here("flows", "others", strconv.Itoa(n)))
+		one(name, j.here("flows", "others", strconv.Itoa(n)))
 	}
 }
 
 // assurance (STILE-C14): what a client demands, some path of a flow it may start reaches. A flow for new people is judged by itself: nothing
 // else can be picked in its place.
-func (j clientJudge) assurance() {
+func (j judge) assurance() {
 	if len(j.client.ACR) == 0 {
 		return
 	}
@@ -83,7 +84,7 @@ func (j clientJudge) assurance() {
 }
 
 // silence (STILE-C15): a client that renews sign-ins by prompt=none starts a flow that can answer so.
-func (j clientJudge) silence() {
+func (j judge) silence() {
 	d := j.client.Flows.Default
 	if m := j.set.Proofs[d].Modes; j.client.Silent && j.set.Programs[d] != nil && !m.Silent {
 		j.out.Add("STILE-C15", j.here("silent"), "begin the flow with session.check, and lead fresh to an end that asks nothing",

@@ -1,4 +1,4 @@
-package proof
+package assurance
 
 // droppedBySubject (STILE-A04): what was proved of one account says nothing about the next one. Setting a subject drops every fact.
 func droppedBySubject(v *proved) {
@@ -8,12 +8,12 @@ func droppedBySubject(v *proved) {
 		}
 		setter := ""
 		for _, h := range f.path {
-			if h.way.drops {
-				setter = h.node.Path + "." + string(h.way.outcome)
+			if h.Way.Drops {
+				setter = h.Node.Path + "." + string(h.Way.Outcome)
 			}
 		}
 		v.add("STILE-A04", v.end(f), "prove it again after that step, with `for: subject`, or leave the subject as it is",
 			"%s makes an account the subject, and what was proved before says nothing about it: %s: %s; %s", setter, f.told(),
-			v.facts.facts(v.states[f.state].facts), v.accepts())
+			v.Facts.Facts(v.States[f.state].Facts), v.accepts())
 	}
 }

@@ -1,21 +1,22 @@
-package proof
+package assurance
 
 import (
 	"slices"
 	"strings"
 
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/proof/paths"
 )
 
 // visibleBranch (STILE-A08, a warning): as long as whoever asks has proved nothing, no page and no end may depend on whether an account exists.
 func visibleBranch(v *proved) {
-	if v.facts.full {
+	if v.Facts.Full {
 		return
 	}
 	s := v.strangers()
 	s.taint()
-	for i := range v.nodes {
-		n := &v.nodes[i]
+	for i := range v.Nodes {
+		n := &v.Nodes[i]
 		if s.path[i] == nil || n.Enter != nil || n.Leave != nil {
 			continue
 		}
@@ -23,13 +24,13 @@ func visibleBranch(v *proved) {
 		switch {
 		case n.Contract.Reveals:
 			v.warn("STILE-A08", n.At, "ask for it only behind a step that proved the account, or use `for: anyone`",
-				"step %s shows something of an account that a stranger has only named: %s", n.Path, told(s.hops(i), n.Path))
-		case n.asks && s.reads(n):
+				"step %s shows something of an account that a stranger has only named: %s", n.Path, paths.Told(s.hops(i), n.Path))
+		case n.Asks && s.reads(n):
 			v.warn("STILE-A08", n.At, "read it only behind a step that proved something",
-				"what step %s shows depends on an account that a stranger has only named: %s", n.Path, told(s.hops(i), n.Path))
+				"what step %s shows depends on an account that a stranger has only named: %s", n.Path, paths.Told(s.hops(i), n.Path))
 		case s.tells[i]:
 			if a, b, differ := v.futures(n); differ {
-				v.warn("STILE-A08", n.At, calm, "a stranger can tell whether an account exists: %s: %s, %s", told(s.hops(i), n.Path), a, b)
+				v.warn("STILE-A08", n.At, calm, "a stranger can tell whether an account exists: %s: %s, %s", paths.Told(s.hops(i), n.Path), a, b)
 			}
 		}
 	}
@@ -38,7 +39,7 @@ func visibleBranch(v *proved) {
 // strangers is where somebody who has proved nothing of the present subject can get to.
 type strangers struct {
 	v     *proved
-	path  [][]hop // by node: the last hop of a shortest way there and the node before; nil: a stranger never gets here
+	path  [][]paths.Hop // by node: the last hop of a shortest way there and the node before; nil: a stranger never gets here
 	from  []int
 	tells []bool
 	steps map[string]bool // paths of steps whose output depends on an account
@@ -46,30 +47,30 @@ type strangers struct {
 }
 
 func (v *proved) strangers() *strangers {
-	s := &strangers{v: v, path: make([][]hop, len(v.nodes)), from: make([]int, len(v.nodes)), tells: make([]bool, len(v.nodes)),
+	s := &strangers{v: v, path: make([][]paths.Hop, len(v.Nodes)), from: make([]int, len(v.Nodes)), tells: make([]bool, len(v.Nodes)),
 		steps: map[string]bool{}, vars: map[string]bool{}}
 	type pair struct {
 		at       int
 		stranger bool
 	}
-	seen := map[pair]bool{{v.start, true}: true}
-	queue := []pair{{v.start, true}}
-	s.path[v.start] = []hop{}
+	seen := map[pair]bool{{v.Start, true}: true}
+	queue := []pair{{v.Start, true}}
+	s.path[v.Start] = []paths.Hop{}
 	for len(queue) > 0 {
 		p := queue[0]
 		queue = queue[1:]
-		n := &v.nodes[p.at]
-		for k := range n.ways {
-			w := &n.ways[k]
-			for g, given := range w.gives {
-				next := pair{w.to, !given.known && (p.stranger || w.drops)}
-				if w.to < 0 || seen[next] {
+		n := &v.Nodes[p.at]
+		for k := range n.Ways {
+			w := &n.Ways[k]
+			for g, given := range w.Gives {
+				next := pair{w.To, !given.Known && (p.stranger || w.Drops)}
+				if w.To < 0 || seen[next] {
 					continue
 				}
 				seen[next] = true
 				queue = append(queue, next)
-				if next.stranger && s.path[w.to] == nil {
-					s.path[w.to], s.from[w.to] = []hop{{n, w, g}}, p.at
+				if next.stranger && s.path[w.To] == nil {
+					s.path[w.To], s.from[w.To] = []paths.Hop{{Node: n, Way: w, Gift: g}}, p.at
 				}
 			}
 		}
@@ -78,8 +79,8 @@ func (v *proved) strangers() *strangers {
 }
 
 // hops is a way by which somebody gets to a node as a stranger. Its beginning may be anybody's.
-func (s *strangers) hops(i int) []hop {
-	var out []hop
+func (s *strangers) hops(i int) []paths.Hop {
+	var out []paths.Hop
 	seen := map[int]bool{}
 	for len(s.path[i]) > 0 && !seen[i] {
 		seen[i] = true
@@ -94,13 +95,13 @@ func (s *strangers) hops(i int) []hop {
 func (s *strangers) taint() {
 	for changed := true; changed; {
 		changed = false
-		for i := range s.v.nodes {
-			n := &s.v.nodes[i]
+		for i := range s.v.Nodes {
+			n := &s.v.Nodes[i]
 			if s.path[i] == nil || n.Enter != nil || n.Leave != nil || s.tells[i] {
 				continue
 			}
 			asks := slices.ContainsFunc(n.Contract.Uses, func(u action.Use) bool { return u.Kind == action.UseConnector })
-			if !slices.ContainsFunc(n.ways, func(w way) bool { return w.tells }) && !s.reads(n) && !(asks && s.named(n)) {
+			if !slices.ContainsFunc(n.Ways, func(w paths.Way) bool { return w.Tells }) && !s.reads(n) && !(asks && s.named(n)) {
 				continue
 			}
 			s.tells[i], changed = true, true
@@ -113,8 +114,8 @@ func (s *strangers) taint() {
 }
 
 // reads reports whether a step reads the subject, or a value that depends on whether there is one.
-func (s *strangers) reads(n *node) bool {
-	return slices.ContainsFunc(n.reading(), func(path string) bool {
+func (s *strangers) reads(n *paths.Node) bool {
+	return slices.ContainsFunc(reading(n), func(path string) bool {
 		root, rest, _ := strings.Cut(path, ".")
 		name, _, _ := strings.Cut(rest, ".")
 		switch root {
@@ -130,19 +131,19 @@ func (s *strangers) reads(n *node) bool {
 }
 
 // named reports whether a step reads whom somebody says to be.
-func (s *strangers) named(n *node) bool {
-	return slices.ContainsFunc(n.reading(), func(path string) bool {
+func (s *strangers) named(n *paths.Node) bool {
+	return slices.ContainsFunc(reading(n), func(path string) bool {
 		parts := strings.Split(path, ".")
 		if len(parts) < 3 || parts[0] != "steps" || parts[2] != "identifier" && parts[2] != "canonical" {
 			return false
 		}
-		i, ok := s.v.number[n.Scope+parts[1]]
-		return ok && s.v.nodes[i].Spec.Name == "ask.identifier"
+		i, ok := s.v.Number[n.Scope+parts[1]]
+		return ok && s.v.Nodes[i].Spec.Name == "ask.identifier"
 	})
 }
 
 // reading lists the paths a step's settings, conditions and hooks read, but for the after hook, which runs when the outcome is decided.
-func (n *node) reading() []string {
+func reading(n *paths.Node) []string {
 	var out []string
 	for _, r := range n.With.Reads() {
 		out = append(out, r.Path)
@@ -170,15 +171,15 @@ func (n *node) reading() []string {
 }
 
 // futures compares what a person sees next after each outcome, and words two that differ.
-func (v *proved) futures(n *node) (one, other string, differ bool) {
+func (v *proved) futures(n *paths.Node) (one, other string, differ bool) {
 	first, told := "", ""
-	for k := range n.ways {
-		w := &n.ways[k]
-		if w.outcome == action.Failed {
+	for k := range n.Ways {
+		w := &n.Ways[k]
+		if w.Outcome == action.Failed {
 			continue
 		}
 		seen, words := v.future(n, w)
-		switch words = string(w.outcome) + " leads to " + words; {
+		switch words = string(w.Outcome) + " leads to " + words; {
 		case told == "":
 			first, told = seen, words
 		case seen != first:
@@ -189,14 +190,14 @@ func (v *proved) futures(n *node) (one, other string, differ bool) {
 }
 
 // future is what can be seen first after an outcome: pages and ends. An outcome that asked before is seen already.
-func (v *proved) future(n *node, w *way) (key, words string) {
+func (v *proved) future(n *paths.Node, w *paths.Way) (key, words string) {
 	const most = 200
 	var pages []string
-	if !w.silent {
+	if !w.Silent {
 		return n.Path, "its own page"
 	}
 	seen := map[int]bool{}
-	queue := []int{w.to}
+	queue := []int{w.To}
 	for len(queue) > 0 && len(seen) < most {
 		i := queue[0]
 		queue = queue[1:]
@@ -205,21 +206,21 @@ func (v *proved) future(n *node, w *way) (key, words string) {
 		}
 		seen[i] = true
 		switch {
-		case i == atDone:
+		case i == paths.AtDone:
 			pages = append(pages, "done")
 			continue
-		case i == atDenied:
+		case i == paths.AtDenied:
 			pages = append(pages, "denied")
 			continue
-		case v.nodes[i].asks:
-			pages = append(pages, "the page of "+v.nodes[i].Path)
+		case v.Nodes[i].Asks:
+			pages = append(pages, "the page of "+v.Nodes[i].Path)
 		}
-		for k := range v.nodes[i].ways {
-			if next := &v.nodes[i].ways[k]; next.silent && next.outcome != action.Failed {
-				queue = append(queue, next.to)
+		for k := range v.Nodes[i].Ways {
+			if next := &v.Nodes[i].Ways[k]; next.Silent && next.Outcome != action.Failed {
+				queue = append(queue, next.To)
 			}
 		}
 	}
 	slices.Sort(pages)
-	return strings.Join(pages, "\n"), or(pages)
+	return strings.Join(pages, "\n"), paths.Or(pages)
 }

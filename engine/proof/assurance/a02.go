@@ -1,6 +1,10 @@
-package proof
+package assurance
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/stile-id/stile/engine/proof/paths"
+)
 
 // lessThanAccepted (STILE-A02): at done at least one assurance of accept holds, on every path.
 func lessThanAccepted(v *proved) {
@@ -9,15 +13,15 @@ func lessThanAccepted(v *proved) {
 			continue
 		}
 		v.add("STILE-A02", v.end(f), "lead this path through a step that proves the rest, or to denied; or name what it proves in accept",
-			"the flow can end done with less than it accepts: %s: %s; %s", f.told(), v.facts.facts(v.states[f.state].facts), v.accepts())
+			"the flow can end done with less than it accepts: %s: %s; %s", f.told(), v.Facts.Facts(v.States[f.state].Facts), v.accepts())
 	}
 }
 
 // accepts words what the flow accepts: "strong wants two-factor, basic wants one-factor".
 func (v *proved) accepts() string {
 	var words []string
-	for _, a := range v.program.Accept {
-		words = append(words, a.Name+" wants "+wants(a.Formula))
+	for _, a := range v.Program.Accept {
+		words = append(words, a.Name+" wants "+paths.Wants(a.Formula))
 	}
 	return strings.Join(words, ", ")
 }
