@@ -36,14 +36,14 @@ func Link(d identity.Directory, vouching Vouching) action.Action {
 				gives, created = append(gives, all), append(created, all.Union(verdict.Set(verdict.NewAccount)))
 			}
 			for _, local := range verdict.OneFactor() { // only what was proved before is tied
-				linked = append(linked, local.Union(verdict.Set(verdict.Identified, verdict.BothSides)))
+				linked = append(linked, local.Closed().Union(verdict.Set(verdict.Identified, verdict.BothSides)))
 			}
 			sortSets(needs)
 			sortSets(gives)
 			sortSets(created)
 			contract := action.Contract{Needs: needs, Outcomes: []action.OutcomeSpec{
 				{Name: "known", About: "an account is tied to it", Gives: gives, Sets: true, Carries: true, Silent: true},
-				{Name: "linked", About: "it is tied to the account proved before", Gives: linked, Silent: true},
+				{Name: "linked", About: "it is tied to the account proved before", Gives: linked, Carries: true, Silent: true},
 				{Name: "refused", About: "nobody is tied to it and no account may be made, or the two cannot be tied", Silent: true}}}
 			if c.Create {
 				contract.Outcomes = append(contract.Outcomes, action.OutcomeSpec{Name: "created", About: "an account was made for it", Gives: created, Sets: true, Carries: true, Silent: true})

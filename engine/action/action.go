@@ -64,7 +64,8 @@ type OutcomeSpec struct {
 	Silent    bool    // can end so without asking anybody
 	// Apart: what it gives is about an address or an outside identity, not about the subject, until a step ties the two.
 	Apart bool
-	// Carries: each alternative carries over what was proved of the outside identity it names, and is possible only where that was proved.
+	// Carries: each alternative carries over what was proved before, and is possible only where that may have been: of the outside identity or address it
+	// names and, when the outcome sets no subject, of the subject.
 	Carries bool
 	// Tells: whether the step ends so depends on whether, or which, account exists.
 	Tells bool

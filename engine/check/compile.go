@@ -214,7 +214,7 @@ func (b *build) expand(n *Node) {
 			if o.Assurance != "" && a.Name == o.Assurance {
 				o.Gives = nil
 				for _, set := range a.Formula {
-					o.Gives = append(o.Gives, set.Union(verdict.Set(verdict.Identified)))
+					o.Gives = append(o.Gives, set.Closed().Union(verdict.Set(verdict.Identified)))
 				}
 			}
 		}

@@ -42,7 +42,7 @@ type Node struct {
 	Spec  action.Spec
 	Next  map[action.Outcome]string // outcome to path, End or EndDenied
 	// At is where the step is named, EdgeAt where the target of each outcome is written.
-	At   diag.Pos
+	At     diag.Pos
 	EdgeAt map[action.Outcome]diag.Pos
 	// Bound is set when the settings read nothing and no hook changes them; else they are bound when the step runs.
 	Bound    *action.Bound

@@ -53,7 +53,10 @@ func separate(f verdict.Fact) bool {
 	return f == verdict.EmailProved || f == verdict.PhoneProved || strings.HasPrefix(string(f), "upstream(")
 }
 
-// brought is the union, over all paths, of what is known apart at each step.
+// away marks what is known apart.
+const away = "~"
+
+// brought is the union, over all paths, of what may be known at each step, apart or not.
 func brought(p *check.Program) map[string]verdict.FactSet {
 	out := map[string]verdict.FactSet{p.Start: nil}
 	for changed := true; changed; {
@@ -66,8 +69,14 @@ func brought(p *check.Program) map[string]verdict.FactSet {
 					facts = nil
 				}
 				for _, g := range e.gives {
-					if e.apart {
-						facts = facts.Union(g)
+					if e.drops && len(g) == 0 {
+						g = verdict.Set(verdict.Identified)
+					}
+					for _, f := range g {
+						if e.apart {
+							f = away + f
+						}
+						facts = facts.Union(verdict.Set(f))
 					}
 				}
 				old, seen := out[e.to]
@@ -147,19 +156,21 @@ func walkAll(p *check.Program) exhaustive {
 			continue
 		}
 		n := p.Nodes[w.at]
-		away := split(w.away)
-		if n.Contract.Needs != nil && !n.Contract.Needs.Holds(self.Union(away)) {
+		apart := split(w.away)
+		if n.Contract.Needs != nil && !n.Contract.Needs.Holds(self.Union(apart)) {
 			x.needs = true
 		}
 		for _, e := range ends(p, n) {
 			for _, g := range e.gives {
-				if e.carries && slices.ContainsFunc(g, func(f verdict.Fact) bool { return separate(f) && !may[w.at].Has(f) }) &&
-					slices.ContainsFunc(e.gives, func(o verdict.FactSet) bool {
-						return !slices.ContainsFunc(o, func(f verdict.Fact) bool { return separate(f) && !may[w.at].Has(f) })
-					}) {
+				possible := func(g verdict.FactSet) bool {
+					return !slices.ContainsFunc(g, func(f verdict.Fact) bool {
+						return separate(f) && !may[w.at].Has(away+f) || !separate(f) && !e.drops && f != verdict.BothSides && !may[w.at].Has(f)
+					})
+				}
+				if e.carries && !possible(g) && (!e.drops || slices.ContainsFunc(e.gives, possible)) {
 					continue
 				}
-				s, a := self, away
+				s, a := self, apart
 				if e.drops {
 					s, a = nil, nil
 					if len(g) == 0 {
@@ -246,6 +257,11 @@ func random(r *rand.Rand) *check.Program {
 					o.Gives = []verdict.FactSet{verdict.Set([]verdict.Fact{verdict.EmailProved, verdict.Upstream("a"), verdict.Upstream("b")}[r.IntN(3)])}
 				case 2: // carries over
 					o.Sets, o.Carries = true, true
+					if r.IntN(2) == 0 {
+						o.Sets = false
+						o.Gives = []verdict.FactSet{verdict.Set(verdict.Identified, verdict.BothSides, verdict.Knowledge), verdict.Set(verdict.Identified, verdict.BothSides, verdict.Possession)}
+						break
+					}
 					o.Gives = []verdict.FactSet{verdict.Set(verdict.Identified, verdict.Upstream("a"), verdict.VouchedOne), verdict.Set(verdict.Identified, verdict.Upstream("b"))}
 				case 3:
 					if easy {

@@ -251,11 +251,11 @@ func (g *Graph) possible() {
 			}
 			var kept []Gift
 			for a, s := range o.Gives {
-				if g.brought(n, s) {
+				if g.brought(n, s, o.Sets) {
 					kept = append(kept, n.Ways[k].Gives[a])
 				}
 			}
-			if len(kept) > 0 { // else nothing leads here with anything: its needs say so
+			if len(kept) > 0 || !o.Sets { // else nothing leads here with anything, and the step's needs say so
 				n.Ways[k].Gives = kept
 			}
 		}
@@ -263,9 +263,15 @@ func (g *Graph) possible() {
 }
 
 // brought reports whether what an alternative carries over may be there on entry.
-func (g *Graph) brought(n *Node, s verdict.FactSet) bool {
+func (g *Graph) brought(n *Node, s verdict.FactSet, sets bool) bool {
 	for _, f := range s {
-		if separable(f) && !n.may.Has(g.Facts.Number[apart+f]) {
+		number, read := g.Facts.Number[f]
+		switch {
+		case separable(f):
+			if !n.may.Has(g.Facts.Number[apart+f]) {
+				return false
+			}
+		case !sets && f != verdict.BothSides && read && !n.may.Has(number):
 			return false
 		}
 	}
