@@ -49,7 +49,7 @@ func NewCompiler(w World) *Compiler {
 
 // Compile checks a flow and makes its program. The program is nil when any problem is an error.
 func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
-	b := &build{c: c, seen: map[string]bool{}, hash: sha256.New(),
+	b := &build{c: c, seen: map[string]bool{}, bound: map[*flow.Step]binding{}, hash: sha256.New(),
 		program: &Program{Name: src.Flow.Name, At: src.Flow.At, Nodes: map[string]*Node{}}}
 	b.accept(src.Flow)
 	for _, in := range src.Flow.Inputs {
@@ -81,9 +81,29 @@ type build struct {
 		Write([]byte) (int, error)
 		Sum([]byte) []byte
 	}
+	bound   map[*flow.Step]binding
 	order   []*place // nodes in source order, for stable messages
 	reads   []reading
 	calling []string
+}
+
+// binding is a step's settings and what its action makes of them.
+type binding struct {
+	with     *settings.Settings
+	bound    action.Bound
+	problems diag.Problems // of the settings' templates
+	err      error
+}
+
+// bind binds a step once; a flow called twice has the same steps.
+func (b *build) bind(a action.Action, s *flow.Step) binding {
+	made, known := b.bound[s]
+	if !known {
+		made.with = settings.Of(s.With, &made.problems)
+		made.bound, made.err = a.Bind(made.with.ContractJSON())
+		b.bound[s] = made
+	}
+	return made
 }
 
 // place ties a node to what was written.
@@ -174,8 +194,10 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 		b.add("STILE-F10", s.At, "", "the settings of %s cannot be checked: %v", s.Name, err)
 		return
 	}
-	n.With = settings.Of(s.With, &b.problems)
-	bound, err := a.Bind(n.With.ContractJSON())
+	made := b.bind(a, s)
+	n.With = made.with
+	b.problems = append(b.problems, made.problems...)
+	bound, err := made.bound, made.err
 	if err != nil {
 		if len(b.problems) == told {
 			b.add("STILE-F10", settingAt(s, "", false), "see the action's page", "%v", err)

@@ -42,8 +42,14 @@ func Prove(p *check.Program) Result {
 	if len(p.Accept) == 0 {
 		return out
 	}
+	met := map[string]bool{}
+	for _, e := range out.Ends {
+		for _, name := range e.Meets {
+			met[name] = true
+		}
+	}
 	for k, a := range p.Accept {
-		if w.Unsure == "" && g.Meets(g.Accept[k], nil) {
+		if w.Unsure == "" && (met[a.Name] || g.Meets(g.Accept[k], nil)) {
 			out.Reached = append(out.Reached, a.Name)
 		}
 	}
