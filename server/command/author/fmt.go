@@ -1,4 +1,4 @@
-package command
+package author
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 // maxFormatted bounds the files one call looks at.
 const maxFormatted = 10_000
 
-func formatFiles(s streams) *cobra.Command {
+func formatFiles(s Console) *cobra.Command {
 	var path string
 	var only bool
 	c := &cobra.Command{Use: "fmt [PATH...]", Short: "Write flows, test files and settings in their canonical form",
@@ -31,38 +31,38 @@ func formatFiles(s streams) *cobra.Command {
 			if slices.Equal(args, []string{"-"}) {
 				return s.formatStream()
 			}
-			files, err := formatted(args, path)
+			files, err := s.formatted(args, path)
 			if err != nil {
 				return err
 			}
 			failed := false
 			for _, file := range files {
 				changed, err := s.format(file, only)
-				if err != nil && !errors.Is(err, errTold) {
+				if err != nil && !errors.Is(err, s.Told) {
 					return err
 				}
 				failed = failed || err != nil || changed && only
 			}
 			if failed {
-				return errTold
+				return s.Told
 			}
 			return nil
 		}}
-	settings(c, &path)
+	s.Settings(c, &path)
 	c.Flags().BoolVar(&only, "check", false, "write nothing; list what is not in canonical form and exit with 1")
 	return c
 }
 
 // format formats one file; told says whether it was not in canonical form.
-func (s streams) format(file string, only bool) (changed bool, err error) {
+func (s Console) format(file string, only bool) (changed bool, err error) {
 	source, err := readText(file)
 	if err != nil {
 		return false, err
 	}
 	text, problems := format.Format(file, source)
 	if problems.Failed() {
-		diag.Render(s.err, problems, diag.Sources{file: source})
-		return false, errTold
+		diag.Render(s.Err, problems, diag.Sources{file: source})
+		return false, s.Told
 	}
 	if bytes.Equal(text, source) {
 		return false, nil
@@ -72,21 +72,21 @@ func (s streams) format(file string, only bool) (changed bool, err error) {
 			return false, err
 		}
 	}
-	fmt.Fprintln(s.out, file)
+	fmt.Fprintln(s.Out, file)
 	return true, nil
 }
 
-func (s streams) formatStream() error {
-	source, err := io.ReadAll(io.LimitReader(s.in, flow.MaxSource+1))
+func (s Console) formatStream() error {
+	source, err := io.ReadAll(io.LimitReader(s.In, flow.MaxSource+1))
 	if err != nil {
 		return fmt.Errorf("standard input: %w", err)
 	}
 	text, problems := format.Format("-", source)
 	if problems.Failed() {
-		diag.Render(s.err, problems, diag.Sources{"-": source})
-		return errTold
+		diag.Render(s.Err, problems, diag.Sources{"-": source})
+		return s.Told
 	}
-	_, err = s.out.Write(text)
+	_, err = s.Out.Write(text)
 	return err
 }
 
@@ -125,7 +125,7 @@ func replace(file string, text []byte) (err error) {
 }
 
 // formatted lists the files a call is about, sorted, each once.
-func formatted(paths []string, settings string) ([]string, error) {
+func (s Console) formatted(paths []string, settings string) ([]string, error) {
 	if len(paths) == 0 {
 		paths = []string{"."}
 		if raw, err := readText(settings); err == nil {
@@ -143,7 +143,7 @@ func formatted(paths []string, settings string) ([]string, error) {
 	for _, p := range paths {
 		if !isDir(p) {
 			if !isYAML(p) {
-				return nil, wrongUse{fmt.Errorf("%s is no YAML file", p)}
+				return nil, s.Misuse(fmt.Errorf("%s is no YAML file", p))
 			}
 			out = append(out, p)
 			continue
