@@ -76,7 +76,7 @@ func Compile(folder Folder, world check.World) Compiled {
 	var names []string
 	for _, file := range slices.Sorted(keys(folder)) {
 		out.Sources[file] = folder[file]
-		if !isFlow(file) {
+		if !IsFlow(file) {
 			continue
 		}
 		f, ps := flow.Read(file, folder[file])
@@ -121,7 +121,7 @@ func Compile(folder Folder, world check.World) Compiled {
 	return out
 }
 
-func isFlow(file string) bool {
+func IsFlow(file string) bool {
 	ext := path.Ext(file)
 	return (ext == ".yaml" || ext == ".yml" || ext == ".json") && !strings.Contains(path.Base(file), ".test.")
 }

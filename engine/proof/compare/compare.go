@@ -26,9 +26,17 @@ type Client struct {
 	ACRs []string
 }
 
-// Meaning is one consequence for assurance. Worse: something is possible with less than before.
+// Kinds of a Meaning, the most important first.
+const (
+	Weaker   = "weaker"   // something is possible with less than before
+	Lost     = "lost"     // something that could be had cannot any more
+	Gained   = "gained"   // something can be had that could not
+	Stronger = "stronger" // something is certain that was not
+)
+
+// Meaning is one consequence for assurance.
 type Meaning struct {
-	Worse    bool     `json:"worse"`
+	Kind     string   `json:"kind"`
 	Sentence string   `json:"sentence"`
 	Path     []string `json:"path,omitempty"`    // a shortest path that shows it
 	Clients  []string `json:"clients,omitempty"` // for which it counts; none: for every one
@@ -50,6 +58,8 @@ func Versions(old, new Version, clients []Client) Report {
 	r.weaker(old, new, clients)
 	r.stronger(old, new)
 	r.modes(old, new)
+	order := []string{Weaker, Lost, Gained, Stronger}
+	slices.SortStableFunc(r.Meanings, func(a, b Meaning) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
 	return r
 }
 
@@ -59,12 +69,12 @@ func (r *Report) add(m Meaning) { r.Meanings = append(r.Meanings, m) }
 func (r *Report) promises(old, new Version) {
 	for _, a := range old.Proof.Reached {
 		if !slices.Contains(new.Proof.Reached, a) {
-			r.add(Meaning{Worse: true, Sentence: fmt.Sprintf("%s is reached by no path any more: whoever demands it is turned away", a)})
+			r.add(Meaning{Kind: Lost, Sentence: fmt.Sprintf("%s is reached by no path any more: whoever demands it is turned away", a)})
 		}
 	}
 	for _, a := range new.Proof.Reached {
 		if !slices.Contains(old.Proof.Reached, a) {
-			r.add(Meaning{Sentence: fmt.Sprintf("%s can be reached now", a)})
+			r.add(Meaning{Kind: Gained, Sentence: fmt.Sprintf("%s can be reached now", a)})
 		}
 	}
 	for _, a := range new.Program.Accept {
@@ -74,7 +84,7 @@ func (r *Report) promises(old, new Version) {
 		}
 		for _, set := range a.Formula {
 			if !old.Program.Accept[i].Formula.Holds(set) {
-				r.add(Meaning{Worse: true, Sentence: fmt.Sprintf("%s is satisfied by less than before: %s is enough now", a.Name, set)})
+				r.add(Meaning{Kind: Weaker, Sentence: fmt.Sprintf("%s is satisfied by less than before: %s is enough now", a.Name, set)})
 				break
 			}
 		}
@@ -112,7 +122,7 @@ func (r *Report) weaker(old, new Version, clients []Client) {
 				break
 			}
 		}
-		m := Meaning{Worse: true, Path: append(slices.Clone(e.Path), "done")}
+		m := Meaning{Kind: Weaker, Path: append(slices.Clone(e.Path), "done")}
 		for _, c := range clients {
 			if len(c.ACRs) == 0 || slices.ContainsFunc(c.ACRs, func(a string) bool { return slices.Contains(e.Meets, a) }) {
 				m.Clients = append(m.Clients, c.ID)
@@ -142,7 +152,7 @@ func (r *Report) stronger(old, new Version) {
 	}
 	for _, l := range levels() {
 		if keeps(new, l.formula) && !keeps(old, l.formula) {
-			r.add(Meaning{Sentence: "every end " + l.won})
+			r.add(Meaning{Kind: Stronger, Sentence: "every end " + l.won})
 		}
 	}
 }
@@ -151,11 +161,11 @@ func (r *Report) modes(old, new Version) {
 	a, b := old.Proof.Modes, new.Proof.Modes
 	switch {
 	case a.Silent && !b.Silent:
-		r.add(Meaning{Worse: true, Sentence: "prompt=none is answered by no path any more: step " + b.SilentStop + " always asks"})
+		r.add(Meaning{Kind: Lost, Sentence: "prompt=none is answered by no path any more: step " + b.SilentStop + " always asks"})
 	case !a.Silent && b.Silent:
-		r.add(Meaning{Sentence: "prompt=none can be answered now"})
+		r.add(Meaning{Kind: Gained, Sentence: "prompt=none can be answered now"})
 	}
 	if a.Browserless && !b.Browserless {
-		r.add(Meaning{Worse: true, Sentence: "the flow cannot end without a browser any more: step " + b.BrowserStop + " needs one"})
+		r.add(Meaning{Kind: Lost, Sentence: "the flow cannot end without a browser any more: step " + b.BrowserStop + " needs one"})
 	}
 }
