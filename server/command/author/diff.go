@@ -240,6 +240,9 @@ func tell(s Console, reports map[string]compare.Report) {
 		if len(r.Changes) == 0 {
 			fmt.Fprintln(s.Out, "  nothing in its own text")
 		}
+		if len(r.Changes) == 1 && r.Changes[0].What == "flow "+name {
+			continue // it came or went whole
+		}
 		fmt.Fprintln(s.Out, "\nWhat it means for assurance")
 		for _, m := range r.Meanings {
 			sign := map[string]string{compare.Weaker: "!", compare.Lost: "-", compare.Gained: "+", compare.Stronger: "+"}[m.Kind]
