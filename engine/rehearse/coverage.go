@@ -56,9 +56,12 @@ func where(p *check.Program, n *check.Node) local {
 	return local{p.Name, n.Step}
 }
 
-// Cover tells for the flows that were played, and those they call, what the cases reach and what they do not.
-func Cover(programs map[string]*check.Program, played []*Played) []Covered {
+// Cover tells for the flows that were played, those they call and those named besides, what the cases reach and what they do not.
+func Cover(programs map[string]*check.Program, played []*Played, besides ...string) []Covered {
 	taken, excused, flows := map[local]map[string]bool{}, map[local]map[string]string{}, map[string]bool{}
+	for _, name := range besides {
+		flows[name] = true
+	}
 	for _, one := range played {
 		p := programs[one.File.Flow]
 		if p == nil {
@@ -100,7 +103,7 @@ func put[V any](m map[local]map[string]V, at local, outcome string, v V) {
 
 func cover(p *check.Program, taken map[local]map[string]bool, excused map[local]map[string]string) Covered {
 	c := Covered{Flow: p.Name}
-	reached := map[string]bool{p.Start: true}
+	reached := map[string]bool{p.Start: len(taken) > 0}
 	edges := map[string]bool{}
 	var own []*check.Node
 	for _, path := range slices.Sorted(maps.Keys(p.Nodes)) {

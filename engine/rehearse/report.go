@@ -18,9 +18,9 @@ type Report struct {
 	Took     time.Duration
 }
 
-// NewReport adds what the cases cover of the flows.
-func NewReport(programs map[string]*check.Program, played []*Played, took time.Duration) Report {
-	return Report{Played: played, Coverage: Cover(programs, played), Took: took}
+// NewReport adds what the cases cover: of the flows they play, those these call, and those named besides.
+func NewReport(programs map[string]*check.Program, played []*Played, took time.Duration, besides ...string) Report {
+	return Report{Played: played, Coverage: Cover(programs, played, besides...), Took: took}
 }
 
 // Failed counts the cases that failed.

@@ -64,7 +64,7 @@ func Root(in io.Reader, out, errOut io.Writer) *cobra.Command {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	root.AddCommand(serve(s), initial(s), checkFlows(s), user(s), key(s), client(s), audit(s), version(s))
+	root.AddCommand(serve(s), initial(s), checkFlows(s), testFlows(s), user(s), key(s), client(s), audit(s), version(s))
 	group(root)
 	return root
 }
