@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/rehearse/cases"
 )
@@ -58,7 +59,7 @@ func where(p *check.Program, n *check.Node) local {
 
 // Cover tells for the flows that were played, those they call and those named besides, what the cases reach and what they do not.
 func Cover(programs map[string]*check.Program, played []*Played, besides ...string) []Covered {
-	taken, excused, flows := map[local]map[string]bool{}, map[local]map[string]string{}, map[string]bool{}
+	taken, excused, flows, begun := map[local]map[string]bool{}, map[local]map[string]string{}, map[string]bool{}, map[string]bool{}
 	for _, name := range besides {
 		flows[name] = true
 	}
@@ -72,23 +73,29 @@ func Cover(programs map[string]*check.Program, played []*Played, besides ...stri
 				flows[where(p, n).flow] = true
 			}
 		}
-		each := func(entry string, do func(at local, outcome string)) {
+		begun[p.Name] = true
+		for entry := range one.Taken {
 			step, outcome, _ := strings.Cut(entry, ".")
-			if n := p.Nodes[step]; n != nil {
-				do(where(p, n), outcome)
+			n := p.Nodes[step]
+			if n == nil {
+				continue
+			}
+			put(taken, where(p, n), outcome, true)
+			if to := p.Nodes[n.Next[action.Outcome(outcome)]]; to != nil && to.Enter != nil {
+				begun[to.Contract.Calls] = true
 			}
 		}
-		for entry := range one.Taken {
-			each(entry, func(at local, outcome string) { put(taken, at, outcome, true) })
-		}
 		for entry, reason := range one.File.Unreachable {
-			each(entry, func(at local, outcome string) { put(excused, at, outcome, reason) })
+			step, outcome, _ := strings.Cut(entry, ".")
+			if n := p.Nodes[step]; n != nil {
+				put(excused, where(p, n), outcome, reason)
+			}
 		}
 	}
 	out := make([]Covered, 0, len(flows))
 	for _, name := range slices.Sorted(maps.Keys(flows)) {
 		if p := programs[name]; p != nil {
-			out = append(out, cover(p, taken, excused))
+			out = append(out, cover(p, begun[name], taken, excused))
 		}
 	}
 	return out
@@ -101,9 +108,9 @@ func put[V any](m map[local]map[string]V, at local, outcome string, v V) {
 	m[at][outcome] = v
 }
 
-func cover(p *check.Program, taken map[local]map[string]bool, excused map[local]map[string]string) Covered {
+func cover(p *check.Program, begun bool, taken map[local]map[string]bool, excused map[local]map[string]string) Covered {
 	c := Covered{Flow: p.Name}
-	reached := map[string]bool{p.Start: len(taken) > 0}
+	reached := map[string]bool{p.Start: begun}
 	edges := map[string]bool{}
 	var own []*check.Node
 	for _, path := range slices.Sorted(maps.Keys(p.Nodes)) {
@@ -147,18 +154,14 @@ func cover(p *check.Program, taken map[local]map[string]bool, excused map[local]
 
 // target is where an outcome leads, in the flow's own words.
 func target(n *check.Node, outcome string) string {
-	for o, to := range n.Next {
-		if string(o) == outcome {
-			switch to {
-			case check.End:
-				return "done"
-			case check.EndDenied:
-				return "denied"
-			}
-			return to
-		}
+	switch to := n.Next[action.Outcome(outcome)]; to {
+	case check.End:
+		return "done"
+	case check.EndDenied:
+		return "denied"
+	default:
+		return to
 	}
-	return "an error"
 }
 
 // lines is the coverage for people.

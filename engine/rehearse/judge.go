@@ -41,6 +41,9 @@ func (a *actor) judge(ctx context.Context) {
 		a.golden()
 	}
 	a.unreached()
+	if a.Failed() && c.Trail == nil && !strings.Contains(strings.Join(a.Failures, ""), "walked: ") {
+		a.Failures = append(a.Failures, a.walked())
+	}
 }
 
 func wanted(c *cases.Case) string {
@@ -95,9 +98,12 @@ func (a *actor) walked() string {
 	return "walked: " + strings.Join(a.trail(), " → ")
 }
 
-func (a *actor) same(what string, want, got any) {
-	if !reflect.DeepEqual(want, got) {
-		a.fail("%s: expected %v, got %v", what, want, got)
+func (a *actor) same(what, want, got string) {
+	if got == "" {
+		got = "nothing"
+	}
+	if want != got {
+		a.fail("%s: expected %s, got %s", what, want, got)
 	}
 }
 
@@ -164,7 +170,7 @@ func (a *actor) prompt(want *cases.Prompt, got *action.Prompt) {
 	a.set("prompt.account", want.Account, got.Account)
 	a.worded("prompt.title", want.Title, got.Title)
 	if want.Error != "" {
-		id := "none"
+		id := ""
 		if len(got.Problem) > 0 {
 			id = got.Problem[0].ID
 		}
@@ -194,7 +200,10 @@ func (a *actor) worded(what, want string, got action.Text) {
 		known = append(known, w)
 	}
 	slices.Sort(known)
-	if len(known) == 0 {
+	switch {
+	case len(known) == 0 && got.Key == "":
+		known = []string{"nothing"}
+	case len(known) == 0:
 		known = []string{got.Key}
 	}
 	a.fail("%s: expected %s, got %s", what, want, strings.Join(known, " / "))

@@ -95,9 +95,12 @@ func (r reader) unions() {
 		}
 		if p := c.Get("pretend"); p != nil {
 			for _, m := range p.Members {
-				r.decodes(m.Value, &Pretence{}, "STILE-T03")
-				if v := m.Value; v.Kind == flow.Null || v.Kind == flow.String && v.Text == "" {
+				v := m.Value
+				switch raw, _ := v.MarshalJSON(); {
+				case v.Kind == flow.Null || v.Kind == flow.String && v.Text == "":
 					r.add("STILE-T03", v.At, "name one of its outcomes, or error", "step %s is replaced by nothing", m.Key)
+				case json.Unmarshal(raw, &Pretence{}) != nil:
+					r.add("STILE-T03", v.At, "write an outcome, or { outcome: …, subject: …, output: …, proves: […] }", "step %s cannot be replaced by this", m.Key)
 				}
 			}
 		}
@@ -131,7 +134,9 @@ func (r reader) answer(a *flow.Node) {
 				r.add("STILE-T03", f.Value.At, "write true, or leave it out", "elsewhere is %s where true or false belongs", f.Value.Kind)
 			}
 		case wordProvider:
-			r.decodes(f.Value, &Visit{}, "STILE-T03")
+			if raw, _ := f.Value.MarshalJSON(); json.Unmarshal(raw, &Visit{}) != nil {
+				r.add("STILE-T03", f.Value.At, "write claims, { error: access_denied } or down", "nobody comes back from a provider with this")
+			}
 		case wordFields:
 			if f.Value.Kind != flow.Map {
 				r.add("STILE-T03", f.Value.At, "write { field: text }", "fields is %s where a map belongs", f.Value.Kind)
@@ -153,10 +158,10 @@ func (r reader) text(m flow.Member) {
 }
 
 // decodes reads a value alone, for an error in its place.
-func (r reader) decodes(n *flow.Node, into any, code string) {
+func (r reader) decodes(n *flow.Node, into any) {
 	raw, _ := n.MarshalJSON()
 	if err := json.Unmarshal(raw, into); err != nil {
-		r.add(code, n.At, "", "%v", err)
+		r.add("STILE-T05", n.At, "see docs/guides/testing.md", "this cannot be read: %v", err)
 	}
 }
 
@@ -173,7 +178,7 @@ func (r reader) decode() {
 				if r.ps.Failed() {
 					continue
 				}
-				r.decodes(c, &one, "STILE-T05")
+				r.decodes(c, &one)
 				one.At = c.At
 				if name := c.Get("name"); name != nil {
 					one.At = name.At
@@ -186,7 +191,7 @@ func (r reader) decode() {
 			r.times(m.Value)
 		}
 		if !r.ps.Failed() {
-			r.decodes(&flow.Node{Kind: flow.Map, At: m.Value.At, Members: []flow.Member{m}}, r.f, "STILE-T05")
+			r.decodes(&flow.Node{Kind: flow.Map, At: m.Value.At, Members: []flow.Member{m}}, r.f)
 		}
 	}
 }
@@ -202,7 +207,9 @@ func (r reader) times(given *flow.Node) {
 	}
 	for _, s := range sessions.Items {
 		if v := s.Get("age"); v != nil {
-			r.decodes(v, new(Span), "STILE-T05")
+			if _, err := action.ParseDuration(v.Text); err != nil {
+				r.add("STILE-T05", v.At, "write a time span such as 30s, 5m or 12h", "%q is no time span", v.Text)
+			}
 		}
 	}
 }
