@@ -69,7 +69,11 @@ func (r Report) Text(w io.Writer, verbose bool) {
 		fmt.Fprintf(w, "%d of %d cases failed, coverage %.1f %%, %s\n", n, len(r.Played), Total(r.Coverage), short(r.Took))
 		return
 	}
-	fmt.Fprintf(w, "%d cases passed, coverage %.1f %%, %s\n", len(r.Played), Total(r.Coverage), short(r.Took))
+	passed := "cases"
+	if len(r.Played) == 1 {
+		passed = "case"
+	}
+	fmt.Fprintf(w, "%d %s passed, coverage %.1f %%, %s\n", len(r.Played), passed, Total(r.Coverage), short(r.Took))
 }
 
 func indented(text, by string) string { return by + strings.ReplaceAll(text, "\n", "\n"+by) }

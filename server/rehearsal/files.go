@@ -46,6 +46,9 @@ func (t *Theatre) read() (diag.Problems, diag.Sources, error) {
 	return problems, sources, nil
 }
 
+// maxFiles bounds the test files of a folder.
+const maxFiles = 2000
+
 // endings are how names of test files end.
 func endings() []string { return []string{".test.yaml", ".test.yml", ".test.json"} }
 
@@ -60,6 +63,9 @@ func testFiles(folder fs.FS) ([]string, error) {
 		}
 		if !d.IsDir() && !strings.HasPrefix(d.Name(), ".") && slices.ContainsFunc(endings(), func(e string) bool { return strings.HasSuffix(p, e) }) {
 			out = append(out, p)
+		}
+		if len(out) > maxFiles {
+			return fmt.Errorf("more than %d of them", maxFiles)
 		}
 		return nil
 	})

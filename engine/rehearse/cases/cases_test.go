@@ -211,3 +211,28 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkRead(b *testing.B) {
+	text, err := os.ReadFile("../../../flows/signin.test.yaml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if f, ps := cases.Read("x", text); f == nil {
+			b.Fatal(ps)
+		}
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	text, err := os.ReadFile("../../../flows/signin.test.yaml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, _ := cases.Read("x", text)
+	for b.Loop() {
+		if _, err := cases.Write(f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,13 +1,14 @@
 package cases
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/flow"
 )
 
@@ -20,7 +21,11 @@ func Write(f *File) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write test file: %w", err)
 	}
-	n, ps := flow.Parse(f.Path, raw) // JSON is YAML; the order is that of the fields
+	var spread bytes.Buffer // places are found faster on short lines
+	if err := json.Indent(&spread, raw, "", " "); err != nil {
+		return nil, fmt.Errorf("write test file: %w", err)
+	}
+	n, ps := flow.Parse(f.Path, spread.Bytes()) // JSON is YAML; the order is that of the fields
 	if ps.Failed() {
 		return nil, fmt.Errorf("write test file: %w", ps)
 	}
@@ -99,11 +104,10 @@ func inline(n *flow.Node) string {
 
 // text writes a text plain where nothing in YAML could take it for something else, else in quotes.
 func text(s string) string {
-	plain := regexp.MustCompile(`^[A-Za-z/$][A-Za-z0-9_./@+:$*-]*( [A-Za-z0-9_./@+$*-]+)*$`)
-	span := regexp.MustCompile(`^([0-9]{1,6}(ms|s|m|h|d))+$`)
 	words := []string{"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"}
 	_, at := time.Parse(time.RFC3339, s)
-	if (plain.MatchString(s) || span.MatchString(s) || at == nil) && !strings.HasSuffix(s, ":") && !strings.Contains(s, ": ") && !slices.Contains(words, strings.ToLower(s)) {
+	_, span := action.ParseDuration(s)
+	if plain(s) && !slices.Contains(words, strings.ToLower(s)) || at == nil || span == nil {
 		return s
 	}
 	var out strings.Builder
@@ -113,4 +117,24 @@ func text(s string) string {
 		return `""` // a text always encodes
 	}
 	return strings.ReplaceAll(strings.TrimRight(out.String(), "\n"), "\u007f", `\u007f`)
+}
+
+// plain reports whether a text begins with a letter, / or $ and goes on with letters, digits, single spaces and signs that mean nothing
+// inside a word.
+func plain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c|0x20 >= 'a' && c|0x20 <= 'z', c == '/', c == '$':
+		case i == 0:
+			return false
+		case c >= '0' && c <= '9', strings.IndexByte("_.@+*-", c) >= 0:
+		case c == ' ', c == ':':
+			if i+1 == len(s) || s[i+1] == ' ' || s[i+1] == ':' || c == ' ' && strings.IndexByte("*-@", s[i+1]) >= 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return s != ""
 }
