@@ -3,7 +3,7 @@ package flows
 
 import "embed"
 
-// Shipped are the flows that ship: signin, signup, recover, account.
+// Shipped are the flows that ship, with their tests: signin, signup, recover, account.
 //
 //go:embed *.yaml *.ts
 var Shipped embed.FS

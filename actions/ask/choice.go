@@ -20,8 +20,8 @@ type ChoiceSettings struct {
 
 // ChoiceOption is one button.
 type ChoiceOption struct {
-	Outcome string       `json:"outcome" jsonschema:"required,pattern=^[a-zA-Z][a-zA-Z0-9_-]*$"`
-	Label   action.Words `json:"label" jsonschema:"required"`
+	Outcome string       `json:"outcome" jsonschema:"required,pattern=^[a-zA-Z][a-zA-Z0-9_-]*$,description=The outcome when it is pressed."`
+	Label   action.Words `json:"label" jsonschema:"required,description=What it says."`
 }
 
 // Check refuses doubles and the name error.

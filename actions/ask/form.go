@@ -39,8 +39,8 @@ type FieldSetting struct {
 
 // OptionSetting is one answer of a choice.
 type OptionSetting struct {
-	Value string       `json:"value" jsonschema:"required"`
-	Label action.Words `json:"label" jsonschema:"required"`
+	Value string       `json:"value" jsonschema:"required,description=What the step puts out when it is chosen."`
+	Label action.Words `json:"label" jsonschema:"required,description=What it says."`
 }
 
 // Check refuses names that pages use themselves, doubles, bad patterns and choices without options.

@@ -68,6 +68,13 @@ func (p *Providers) Vouching() map[string]verdict.FactSet {
 	return out
 }
 
+// Forget drops what discovery told: the next person's step asks anew.
+func (p *Providers) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.found)
+}
+
 // discovered fetches the provider's metadata once. A failure is not remembered: the next person tries again.
 func (p *Providers) discovered(ctx context.Context, d Provider) (*oidc.Provider, error) {
 	p.mu.Lock()

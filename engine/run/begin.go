@@ -49,7 +49,7 @@ func (e *Engine) begin(ctx context.Context, flow string, r journey.Request) (Han
 // reply is where the walk has led.
 func (w *turn) reply() Reply {
 	r := Reply{Prompt: w.Prompt, ID: w.Journey.ID, Revision: w.Journey.Revision, Binding: w.binding, Cookie: w.Cookie, Request: w.Journey.Request,
-		Flow: w.Journey.Flow, Expires: w.Journey.Expires}
+		Flow: w.Journey.Flow, Expires: w.Journey.Expires, Trail: w.Journey.State.Trail}
 	if w.Journey.Ending != nil {
 		r.Verdict, r.Denied = w.Journey.Ending.Verdict, w.Journey.Ending.Denied
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/stile-id/stile/engine/walk"
 )
 
-// Engine walks journeys. All fields but Observe must be set.
+// Engine walks journeys. All fields but Observe and Pretend must be set.
 type Engine struct {
 	Programs   Programs
 	Transient  transient.Store
@@ -30,6 +30,7 @@ type Engine struct {
 	Log        *slog.Logger
 	Lifetime   time.Duration    // of a journey; 30 minutes when 0
 	Observe    func(walk.Event) // told of every step that ended and every journey that ended; nil: nobody
+	Pretend    walk.Pretend     // stands in for steps, in tests; nil in a server
 }
 
 // Programs finds compiled flows.
@@ -66,6 +67,7 @@ type Reply struct {
 	Stale    bool // the answer came for an earlier prompt and changed nothing
 	Flow     string
 	Expires  time.Time
+	Trail    []journey.Entry // what the journey did, as far as it was not taken back
 }
 
 // Ending is the reply's end, if it is one.
@@ -94,7 +96,7 @@ type turn struct {
 }
 
 func (e *Engine) turn(p *check.Program, j *journey.Journey, now time.Time, counted map[string]journey.Attempted) *turn {
-	env := &walk.Env{Attempts: e.Ledger, Directory: e.Directory, Connectors: e.Connectors, Ender: e.Ender, Now: e.Now, Random: e.Random, Log: e.Log, Observe: e.Observe}
+	env := &walk.Env{Attempts: e.Ledger, Directory: e.Directory, Connectors: e.Connectors, Ender: e.Ender, Now: e.Now, Random: e.Random, Log: e.Log, Observe: e.Observe, Pretend: e.Pretend}
 	return &turn{Walk: walk.New(env, p, j, now, counted), e: e}
 }
 

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
-// Env is what steps are walked with. All fields but Observe are set.
+// Env is what steps are walked with. All fields but Observe and Pretend are set.
 type Env struct {
 	Attempts   Attempts
 	Directory  identity.Directory
@@ -24,7 +25,13 @@ type Env struct {
 	Random     io.Reader
 	Log        *slog.Logger
 	Observe    func(Event)
+	Pretend    Pretend
 }
+
+// Pretend stands in for steps, in tests and replays: with ok, its result or error is taken as if the step had run. What a step
+// declares still binds it: an outcome it does not have, or one that proves less than it promises, is a broken step. t has
+// neither box nor script. nil: every step runs. A step that runs another flow may set a subject too, as the flow would.
+type Pretend func(ctx context.Context, n *check.Node, t *action.Turn) (res action.Result, ok bool, err error)
 
 // Attempts counts tries; it is the one thing that is written while a turn is being walked.
 type Attempts interface {

@@ -99,15 +99,20 @@ func (w *Walk) Run(ctx context.Context, at string, in *action.Input) error {
 
 // node runs one node and returns where to go on, or "" when it asked.
 func (w *Walk) node(ctx context.Context, n *check.Node, in *action.Input) (string, error) {
-	switch {
-	case n.Enter != nil:
-		return w.enter(ctx, n)
-	case n.Leave != nil:
+	if n.Leave != nil {
 		return w.leave(ctx, n)
 	}
 	started := w.e.Now()
-	w.Journey.At = n.Path
-	res, err := w.step(ctx, n, in)
+	res, pretended, err := w.pretended(ctx, n, in)
+	switch {
+	case pretended:
+		w.Journey.At = n.Path
+	case n.Enter != nil:
+		return w.enter(ctx, n)
+	default:
+		w.Journey.At = n.Path
+		res, err = w.step(ctx, n, in)
+	}
 	if err != nil {
 		return w.failed(ctx, n, err, started)
 	}
@@ -122,6 +127,35 @@ func (w *Walk) node(ctx context.Context, n *check.Node, in *action.Input) (strin
 	}
 	w.e.observe(Event{Flow: w.Journey.Flow, Version: w.Journey.Version, Step: n.Path, Use: n.Spec.Name, Outcome: string(res.Outcome), Took: w.e.Now().Sub(started)})
 	return n.Next[res.Outcome], nil
+}
+
+// pretended asks whether somebody stands in for a step.
+func (w *Walk) pretended(ctx context.Context, n *check.Node, in *action.Input) (res action.Result, ok bool, err error) {
+	if w.e.Pretend == nil {
+		return res, false, nil
+	}
+	v := &view{w: w, n: n}
+	res, ok, err = w.e.Pretend(ctx, n, &action.Turn{Step: n.Path, Input: in, View: v, Now: w.Now, Random: w.e.Random, Silent: w.Journey.Request.Silent})
+	if ok && err == nil {
+		err = w.lacks(n, v, in)
+	}
+	return res, ok, err
+}
+
+// lacks is the denial of a step that is entered with less than it needs. The checker proves that there is none; this holds if it erred.
+func (w *Walk) lacks(n *check.Node, v *view, in *action.Input) error {
+	if in != nil || n.Contract.Needs == nil {
+		return nil
+	}
+	facts := v.Facts()
+	if w.Journey.State.Subject == "" {
+		facts = facts.Union(verdict.Set(verdict.Nobody))
+	}
+	if n.Contract.Needs.Holds(facts) {
+		return nil
+	}
+	w.e.Log.Error("a step was reached with less than it needs", "flow", w.Journey.Flow, "step", n.Path, "facts", facts.String())
+	return errDenied{journey.Denial{Code: "server_error", Reason: "step " + n.Path + " needs more than was proved"}}
 }
 
 // failed sorts an error: what an author's script or an outside system did takes the error edge; a busy or broken machine of ours abandons the
@@ -165,15 +199,8 @@ func (w *Walk) step(ctx context.Context, n *check.Node, in *action.Input) (res a
 		}
 	}()
 	v := &view{w: w, n: n}
-	if in == nil && n.Contract.Needs != nil {
-		facts := v.Facts()
-		if w.Journey.State.Subject == "" {
-			facts = facts.Union(verdict.Set(verdict.Nobody))
-		}
-		if !n.Contract.Needs.Holds(facts) {
-			w.e.Log.Error("a step was reached with less than it needs", "flow", w.Journey.Flow, "step", n.Path, "facts", facts.String())
-			return res, errDenied{journey.Denial{Code: "server_error", Reason: "step " + n.Path + " needs more than was proved"}}
-		}
+	if err := w.lacks(n, v, in); err != nil {
+		return res, err
 	}
 	bound, err := w.bind(ctx, n, v)
 	if err != nil {
@@ -302,7 +329,8 @@ func (w *Walk) take(ctx context.Context, n *check.Node, res action.Result) error
 	if !declared {
 		return fmt.Errorf("%w: %s ended as %q, which it does not declare", errBroken, n.Spec.Name, res.Outcome)
 	}
-	if o.Sets != (res.Subject != "") {
+	sets := o.Sets || n.Enter != nil && res.Subject != ""
+	if sets != (res.Subject != "") {
 		return fmt.Errorf("%w: %s.%s must set a subject exactly when it declares so", errBroken, n.Spec.Name, o.Name)
 	}
 	for name, value := range res.Vars {
@@ -323,7 +351,7 @@ func (w *Walk) take(ctx context.Context, n *check.Node, res action.Result) error
 	}
 	subject := w.Journey.State.Subject
 	evidence := w.Journey.State.Evidence
-	if o.Sets {
+	if sets {
 		subject, evidence = res.Subject, nil
 	}
 	var apart verdict.FactSet // proved of an address or an outside identity
@@ -344,7 +372,7 @@ func (w *Walk) take(ctx context.Context, n *check.Node, res action.Result) error
 		return fmt.Errorf("%w: %s.%s proved less than it declares", errBroken, n.Spec.Name, o.Name)
 	}
 	w.Journey.State.Evidence = evidence
-	if o.Sets {
+	if sets {
 		w.Journey.State.Subject, w.Set = subject, true
 		w.account, w.loaded = nil, ""
 		w.Journey.Barrier()

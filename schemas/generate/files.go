@@ -14,6 +14,7 @@ import (
 	"github.com/stile-id/stile/actions/federate"
 	"github.com/stile-id/stile/actions/passkey"
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/rehearse/cases"
 	"github.com/stile-id/stile/server/command"
 	"github.com/stile-id/stile/server/config"
 )
@@ -36,6 +37,10 @@ func Files() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	test, err := indented(cases.Schema().JSON(), "Test cases of a Stile flow")
+	if err != nil {
+		return nil, err
+	}
 	actions, err := actionPages(registry)
 	if err != nil {
 		return nil, err
@@ -51,6 +56,7 @@ func Files() (map[string][]byte, error) {
 	return map[string][]byte{
 		"schemas/flow.schema.json":     flow,
 		"schemas/settings.schema.json": settings,
+		"schemas/test.schema.json":     test,
 		"docs/reference/README.md":     []byte(indexPage),
 		"docs/reference/actions.md":    actions,
 		"docs/reference/settings.md":   settingsText,
@@ -67,7 +73,7 @@ Made from the code by ` + "`make generate`" + `; a test fails when these pages a
 - [Settings](settings.md): the settings file
 - [Commands](commands.md): the command line
 - [Problems](problems.md): what each code means, with a broken text and the mended one
-- Schemas for editors: [flows](../../schemas/flow.schema.json), [settings](../../schemas/settings.schema.json)
+- Schemas for editors: [flows](../../schemas/flow.schema.json), [settings](../../schemas/settings.schema.json), [test cases](../../schemas/test.schema.json)
 `
 
 // flowSchema is the JSON Schema of flow files: settings of each step by the action it uses.
@@ -75,9 +81,15 @@ func flowSchema(registry action.Registry) ([]byte, error) {
 	var byAction []any
 	names := slices.Sorted(maps.Keys(registry))
 	for _, name := range names {
+		spec := registry[name].Spec
+		with := map[string]any{}
+		if err := json.Unmarshal(spec.Config.JSON(), &with); err != nil {
+			return nil, err
+		}
+		with["title"], with["description"] = spec.Title, spec.About
 		byAction = append(byAction, map[string]any{
 			"if":   map[string]any{"properties": map[string]any{"use": map[string]any{"const": name}}, "required": []string{"use"}},
-			"then": map[string]any{"properties": map[string]any{"with": registry[name].Spec.Config.JSON()}},
+			"then": map[string]any{"properties": map[string]any{"with": with}},
 		})
 	}
 	text := map[string]any{"type": "string"}
@@ -93,22 +105,26 @@ func flowSchema(registry action.Registry) ([]byte, error) {
 		},
 		"allOf": byAction,
 	}
-	variable := map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "object", "required": []string{"type"}, "additionalProperties": false,
-		"properties": map[string]any{"type": map[string]any{"enum": []string{"string", "number", "boolean", "list", "map"}}, "default": true}}}
+	variables := func(about string) map[string]any {
+		return map[string]any{"type": "object", "description": about, "additionalProperties": map[string]any{"type": "object", "required": []string{"type"}, "additionalProperties": false,
+			"properties": map[string]any{"type": map[string]any{"enum": []string{"string", "number", "boolean", "list", "map"}, "description": "What it holds."},
+				"default": map[string]any{"description": "Its value until something else is set."}}}}
+	}
 	doc := map[string]any{
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A Stile flow", "type": "object",
 		"required": []string{"flow", "start", "steps"}, "additionalProperties": false,
 		"properties": map[string]any{
-			"$schema": text,
+			"$schema": map[string]any{"type": "string", "description": "Where editors find this schema."},
 			"flow":    map[string]any{"type": "string", "description": "Its name; the file is called the same."},
 			"about":   map[string]any{"type": "string", "description": "What it is for."},
 			"start":   map[string]any{"type": "string", "description": "The first step."},
 			"hooks":   map[string]any{"type": "string", "pattern": `\.(ts|js)$`, "description": "The hook file beside it."},
 			"accept": map[string]any{"type": "object", "description": "What it may end with: an acr, and the facts of which any one suffices.",
 				"additionalProperties": map[string]any{"oneOf": []any{text, map[string]any{"type": "array", "items": text, "minItems": 1}}}},
-			"vars": variable, "inputs": variable,
+			"vars":    variables("Scratch values of the flow, read as vars.name; each has a default."),
+			"inputs":  variables("What a calling step hands in, read as inputs.name. A flow that is begun by itself has defaults for all."),
 			"outputs": map[string]any{"type": "object", "description": "Values handed to the calling step at done."},
-			"steps":   map[string]any{"type": "object", "minProperties": 1, "additionalProperties": step},
+			"steps":   map[string]any{"type": "object", "description": "The steps by name.", "minProperties": 1, "additionalProperties": step},
 		},
 	}
 	raw, err := json.Marshal(doc)
@@ -123,6 +139,7 @@ func indented(raw []byte, title string) ([]byte, error) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, err
 	}
+	titled(doc)
 	if title != "" {
 		doc["title"], doc["$schema"] = title, "https://json-schema.org/draft/2020-12/schema"
 	}
@@ -132,6 +149,29 @@ func indented(raw []byte, title string) ([]byte, error) {
 	e.SetIndent("", "  ")
 	err := e.Encode(doc)
 	return out.Bytes(), err
+}
+
+// titled gives every property that has no title its name as one, for editors' pop-ups: first letter large, dashes as spaces.
+func titled(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if properties, ok := v["properties"].(map[string]any); ok {
+			for name, p := range properties {
+				p, isMap := p.(map[string]any)
+				if name == "" || !isMap || p["title"] != nil || p["const"] != nil || name == "$schema" {
+					continue
+				}
+				p["title"] = strings.ToUpper(name[:1]) + strings.NewReplacer("-", " ", "_", " ").Replace(name[1:])
+			}
+		}
+		for _, x := range v {
+			titled(x)
+		}
+	case []any:
+		for _, x := range v {
+			titled(x)
+		}
+	}
 }
 
 func commandPages() []byte {

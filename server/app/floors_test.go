@@ -79,7 +79,7 @@ func floor(dir string) (int, bool) {
 		return 58, true
 	case under(dir, "server/dev", "server/bench"):
 		return 52, true
-	case under(dir, "server/app"):
+	case under(dir, "server/app", "server/rehearsal"):
 		return 50, true
 	case under(dir, "server/config"):
 		return 45, true

@@ -15,29 +15,32 @@ import (
 	"github.com/stile-id/stile/flows"
 )
 
-// start is what a new deployment begins with: settings, and a shorter signin without employer and CRM. The other shipped flows go with it.
+// start is what a new deployment begins with: settings, and a shorter signin without employer and CRM, with its tests. The other shipped
+// flows go with it.
 //
 //go:embed start
 var start embed.FS
 
 func initial(s streams) *cobra.Command {
 	return &cobra.Command{Use: "init DIR", Short: "Write a commented starting point that runs", Args: cobra.ExactArgs(1),
-		Long: "Writes settings and flows into DIR. Nothing that is there is overwritten.",
+		Long: "Writes settings, and flows with their tests, into DIR. Nothing that is there is overwritten.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			files := map[string][]byte{}
-			for to, from := range map[string]string{"stile.yaml": "start/stile.yaml", "flows/signin.yaml": "start/signin.yaml"} {
+			for to, from := range map[string]string{"stile.yaml": "start/stile.yaml", "flows/signin.yaml": "start/signin.yaml", "flows/signin.test.yaml": "start/signin.test.yaml"} {
 				text, err := start.ReadFile(from)
 				if err != nil {
 					return err
 				}
 				files[to] = text
 			}
-			for _, name := range []string{"signup.yaml", "recover.yaml", "account.yaml"} {
-				text, err := fs.ReadFile(flows.Shipped, name)
-				if err != nil {
-					return err
+			for _, name := range []string{"signup", "recover", "account"} {
+				for _, ending := range []string{".yaml", ".test.yaml"} {
+					text, err := fs.ReadFile(flows.Shipped, name+ending)
+					if err != nil {
+						return err
+					}
+					files["flows/"+name+ending] = text
 				}
-				files["flows/"+name] = text
 			}
 			for _, name := range slices.Sorted(maps.Keys(files)) {
 				if _, err := os.Lstat(filepath.Join(args[0], name)); err == nil {
@@ -52,7 +55,7 @@ func initial(s streams) *cobra.Command {
 					return err
 				}
 			}
-			fmt.Fprintf(s.out, "Wrote %s.\nNext: stile serve --config %s\n", args[0], filepath.Join(args[0], "stile.yaml"))
+			fmt.Fprintf(s.out, "Wrote %s.\nNext: stile serve --config %[2]s\nTest: stile test --config %[2]s\n", args[0], filepath.Join(args[0], "stile.yaml"))
 			return nil
 		}}
 }

@@ -26,7 +26,7 @@ const (
 // Folder is the text of a folder of flows: file name to contents.
 type Folder map[string][]byte
 
-// ReadFolder reads what belongs to flows: .yaml, .yml, .json, .ts and .js, one level of folders deep for modules.
+// ReadFolder reads what belongs to flows: .yaml, .yml, .json, .ts and .js, modules in folders too. Tests are no part of a flow.
 func ReadFolder(fsys fs.FS) (Folder, error) {
 	out, total := Folder{}, 0
 	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
@@ -39,7 +39,7 @@ func ReadFolder(fsys fs.FS) (Folder, error) {
 			}
 			return nil
 		}
-		if strings.HasPrefix(d.Name(), ".") || !slices.Contains([]string{".yaml", ".yml", ".json", ".ts", ".js"}, path.Ext(p)) {
+		if strings.HasPrefix(d.Name(), ".") || strings.Contains(d.Name(), ".test.") || !slices.Contains([]string{".yaml", ".yml", ".json", ".ts", ".js"}, path.Ext(p)) {
 			return nil
 		}
 		b, err := fs.ReadFile(fsys, p)

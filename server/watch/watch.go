@@ -19,6 +19,22 @@ const settle = 150 * time.Millisecond
 
 // Watch loads the folder again whenever it changes, until ctx ends. again is a further reason to look (SIGHUP).
 func (f *Flows) Watch(ctx context.Context, dir string, again <-chan os.Signal) error {
+	return Changes(ctx, dir, again, func(cause error) { f.log.Warn("watching flows", "cause", cause.Error()) }, func() {
+		problems, sources, err := f.Load(ctx, os.DirFS(dir))
+		switch {
+		case err != nil:
+			f.log.Error("flows not loaded", "cause", err.Error())
+		case problems.Failed():
+			var text strings.Builder
+			diag.Render(&text, problems, sources)
+			f.log.Error("flows refused; the old ones keep serving", "problems", text.String())
+		}
+	})
+}
+
+// Changes calls look whenever something in a folder has changed and is quiet again, until ctx ends. again is a further reason to look;
+// troubled is told where the system loses track, after which look is called too.
+func Changes(ctx context.Context, dir string, again <-chan os.Signal, troubled func(cause error), look func()) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch flows: %w", err)
@@ -44,21 +60,13 @@ func (f *Flows) Watch(ctx context.Context, dir string, again <-chan os.Signal) e
 			}
 			quiet = time.After(settle)
 		case err := <-w.Errors:
-			f.log.Warn("watching flows", "cause", err.Error())
+			troubled(err)
 			quiet = time.After(settle)
 		case <-again:
 			quiet = time.After(0)
 		case <-quiet:
 			quiet = nil
-			problems, sources, err := f.Load(ctx, os.DirFS(dir))
-			switch {
-			case err != nil:
-				f.log.Error("flows not loaded", "cause", err.Error())
-			case problems.Failed():
-				var text strings.Builder
-				diag.Render(&text, problems, sources)
-				f.log.Error("flows refused; the old ones keep serving", "problems", text.String())
-			}
+			look()
 		}
 	}
 }
