@@ -33,6 +33,7 @@ type Way struct {
 type Gift struct {
 	Bits
 	Known bool
+	Of    int // its place among the alternatives that the outcome declares
 }
 
 // Node is a step with its ways on.
@@ -137,8 +138,8 @@ func (g *Graph) ways(n *Node) {
 	n.Asks = len(n.Contract.Outcomes) == 0
 	for _, o := range n.Contract.Outcomes {
 		w := Way{Outcome: o.Name, To: g.target(n.Next[o.Name]), Drops: o.Sets, Silent: o.Silent, Tells: o.Tells, Label: true}
-		for _, s := range o.Gives {
-			w.Gives = append(w.Gives, Gift{g.Facts.Set(s, o.Apart), proves(s)})
+		for i, s := range o.Gives {
+			w.Gives = append(w.Gives, Gift{g.Facts.Set(s, o.Apart), proves(s), i})
 		}
 		if len(o.Gives) == 0 {
 			w.Gives = nothing()
