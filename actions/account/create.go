@@ -26,8 +26,8 @@ func Create(d identity.Directory, region string) action.Action {
 		About: "Makes an account for the identifier given and makes it the subject. The identifier counts as verified only if this journey proved that very address; an unverified one reserves nothing. Fails if somebody is the subject already. Elsewhere: Registration User Creation (Keycloak), Create Object (PingAM)."},
 		func(CreateSettings) action.Contract {
 			return action.Contract{Outcomes: []action.OutcomeSpec{
-				{Name: "created", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.NewAccount)}, Sets: true, Silent: true},
-				{Name: "exists", About: "the identifier belongs to an account already, or is none", Silent: true}}}
+				{Name: "created", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.NewAccount)}, Sets: true, Silent: true, Tells: true},
+				{Name: "exists", About: "the identifier belongs to an account already, or is none", Silent: true, Tells: true}}}
 		},
 		func(ctx context.Context, c CreateSettings, t *action.Turn) (action.Result, error) {
 			if t.View.SubjectID() != "" {

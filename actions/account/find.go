@@ -36,8 +36,8 @@ func Find(d identity.Directory, by Attributes, region string) action.Action {
 		About: "Finds an account by verified identifier or by attribute. found sets the subject, which proves nothing about who is there; showing anything that depends on the outcome tells strangers who has an account. Elsewhere: Identify Existing User (PingAM)."},
 		func(FindSettings) action.Contract {
 			return action.Contract{Outcomes: []action.OutcomeSpec{
-				{Name: "found", Gives: []verdict.FactSet{verdict.Set(verdict.Identified)}, Sets: true, Silent: true},
-				{Name: "none", Silent: true}, {Name: "several", Silent: true}}}
+				{Name: "found", Gives: []verdict.FactSet{verdict.Set(verdict.Identified)}, Sets: true, Silent: true, Tells: true},
+				{Name: "none", Silent: true, Tells: true}, {Name: "several", Silent: true, Tells: true}}}
 		},
 		func(ctx context.Context, c FindSettings, t *action.Turn) (action.Result, error) {
 			if c.Attribute != "" {

@@ -26,21 +26,27 @@ func Link(d identity.Directory, vouching Vouching) action.Action {
 		About: "Finds the account that the outside identity just proved belongs to, by issuer and subject, never by address. With a local account proved in the same journey, ties the two together. Elsewhere: First Broker Login (Keycloak), Social Provider Handler (PingAM), Auto Link Account (Curity)."},
 		func(c LinkSettings) action.Contract {
 			var needs verdict.Formula
-			var gives, created []verdict.FactSet
+			var gives, created, linked []verdict.FactSet
 			for p, facts := range vouching() {
-				needs = append(needs, verdict.Set(verdict.Upstream(p)))
+				needs = append(needs, verdict.Set(verdict.Upstream(p), verdict.Nobody))
+				for _, local := range verdict.OneFactor() { // whoever is the subject already must have proved it, or one side is somebody else's
+					needs = append(needs, local.Union(verdict.Set(verdict.Identified, verdict.Upstream(p))))
+				}
 				all := facts.Union(verdict.Set(verdict.Identified, verdict.Upstream(p)))
 				gives, created = append(gives, all), append(created, all.Union(verdict.Set(verdict.NewAccount)))
+			}
+			for _, local := range verdict.OneFactor() { // only what was proved before is tied
+				linked = append(linked, local.Closed().Union(verdict.Set(verdict.Identified, verdict.BothSides)))
 			}
 			sortSets(needs)
 			sortSets(gives)
 			sortSets(created)
 			contract := action.Contract{Needs: needs, Outcomes: []action.OutcomeSpec{
-				{Name: "known", About: "an account is tied to it", Gives: gives, Sets: true, Silent: true},
-				{Name: "linked", About: "it is tied to the account proved before", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.BothSides)}, Silent: true},
+				{Name: "known", About: "an account is tied to it", Gives: gives, Sets: true, Carries: true, Silent: true},
+				{Name: "linked", About: "it is tied to the account proved before", Gives: linked, Carries: true, Silent: true},
 				{Name: "refused", About: "nobody is tied to it and no account may be made, or the two cannot be tied", Silent: true}}}
 			if c.Create {
-				contract.Outcomes = append(contract.Outcomes, action.OutcomeSpec{Name: "created", About: "an account was made for it", Gives: created, Sets: true, Silent: true})
+				contract.Outcomes = append(contract.Outcomes, action.OutcomeSpec{Name: "created", About: "an account was made for it", Gives: created, Sets: true, Carries: true, Silent: true})
 			}
 			return contract
 		},

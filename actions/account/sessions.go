@@ -20,7 +20,7 @@ func Sessions(d identity.Directory) action.Action {
 	return action.Define(action.Spec{Name: "session.manage", Title: "List and end sessions",
 		About: "Lists where the account is signed in and ends any of these sessions, or all others; what rests on them ends too. The person is told by mail. Elsewhere: Device activity (Keycloak account console)."},
 		func(SessionsSettings) action.Contract {
-			return action.Contract{Needs: verdict.Formula{verdict.Set(verdict.Identified)}, Outcomes: []action.OutcomeSpec{{Name: "back", About: "the person has finished here"}}}
+			return action.Contract{Needs: verdict.Manage(), Manages: "sessions", Outcomes: []action.OutcomeSpec{{Name: "back", About: "the person has finished here"}}}
 		},
 		func(ctx context.Context, c SessionsSettings, t *action.Turn) (action.Result, error) {
 			account, err := t.View.Subject(ctx)

@@ -97,6 +97,9 @@ func looked(t *testing.T, a action.Action, k string) {
 			if !slices.IsSorted(g) || slices.ContainsFunc(g, func(f verdict.Fact) bool { return !verdict.Base(f) }) {
 				t.Errorf("%s: %s gives %v", k, o.Name, g)
 			}
+			if !slices.Equal(g, g.Closed()) {
+				t.Errorf("%s: %s gives %v without what that always brings", k, o.Name, g)
+			}
 			if o.Sets && !g.Has(verdict.Identified) {
 				t.Errorf("%s: %s sets a subject and gives %v", k, o.Name, g)
 			}

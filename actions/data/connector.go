@@ -36,10 +36,10 @@ func (c ConnectorSettings) Check() []action.SettingProblem {
 
 // ConnectorCall makes the action connector.call.
 func ConnectorCall(connectors action.Connectors) action.Action {
+	any := action.SchemaOf(map[string]any{}) // made once, whatever the number of steps
 	return action.Define(action.Spec{Name: "connector.call", Title: "Ask another system", Paths: []string{"get", "post", "put"},
 		About: "Calls a declared HTTP connector and keeps its JSON answer as the step's output. ok: a 2xx answer; missing: 404 or 410; failed: anything else, no answer in time, or the connector's circuit is open. Elsewhere: Data Source (Curity), HTTP Client node (PingAM)."},
 		func(c ConnectorSettings) action.Contract {
-			any := action.SchemaOf(map[string]any{})
 			return action.Contract{Uses: []action.Use{{Kind: action.UseConnector, Name: c.Connector, Setting: "connector"}},
 				Outcomes: []action.OutcomeSpec{{Name: "ok", Output: any, Silent: true}, {Name: "missing", Silent: true}, {Name: "failed", Silent: true}}}
 		},

@@ -23,7 +23,7 @@ func (e Email) Verify() action.Action {
 	return action.Define(action.Spec{Name: "account.verify-email", Title: "Prove the account's e-mail address",
 		About: "Sends a code to an address of the account just proved, or to a new one, and marks it verified. An address that another account has verified looks the same and never matches. Elsewhere: Verify Email (Keycloak), Email Suspend (PingAM)."},
 		func(c VerifySettings) action.Contract {
-			contract := action.Contract{Needs: verdict.Formula{verdict.Set(verdict.Identified)}, Outcomes: []action.OutcomeSpec{
+			contract := action.Contract{Needs: verdict.Manage(), Manages: "a verified address", Reveals: true, Outcomes: []action.OutcomeSpec{
 				{Name: "ok", About: "the address is verified", Gives: []verdict.FactSet{verdict.Set(verdict.EmailProved)}, Silent: true},
 				{Name: "failed", About: "there is no address to prove, or too many codes were sent", Silent: true}}}
 			if c.Skip {

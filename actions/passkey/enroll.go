@@ -28,20 +28,12 @@ func (EnrollSettings) Defaults() EnrollSettings {
 	return EnrollSettings{Fresh: action.Duration(15 * time.Minute)}
 }
 
-func needs() verdict.Formula {
-	f := verdict.Formula{verdict.Set(verdict.NewAccount), verdict.Set(verdict.RecoveryProved)}
-	for _, s := range verdict.OneFactor() {
-		f = append(f, s.Union(verdict.Set(verdict.Identified)))
-	}
-	return f
-}
-
 // Enroll makes the action passkey.enroll.
 func Enroll(r *Relying) action.Action {
 	return action.Define(action.Spec{Name: "passkey.enroll", Title: "Make a passkey",
 		About: "Makes a passkey for the account just proved; devices that hold one already are excluded. An account that can prove more than this journey did must do so first: outcome stale. The person is told by mail. Elsewhere: Webauthn Register Passwordless (Keycloak), WebAuthn Registration (PingAM)."},
 		func(EnrollSettings) action.Contract {
-			return action.Contract{Browser: true, Needs: needs(), Outcomes: []action.OutcomeSpec{
+			return action.Contract{Browser: true, Needs: verdict.Manage(), Manages: "passkeys", Outcomes: []action.OutcomeSpec{
 				{Name: "ok", About: "a passkey was made", Gives: []verdict.FactSet{gives(true)}},
 				{Name: "later", About: "the person passed on, or this browser cannot", Silent: r.web == nil},
 				{Name: "stale", About: "the proof that would allow it is too old, or less than the account can give", Silent: true}}}

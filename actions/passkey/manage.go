@@ -7,6 +7,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/verdict"
 )
 
 // ManageSettings of passkey.manage.
@@ -25,7 +26,7 @@ func Manage(r *Relying) action.Action {
 	return action.Define(action.Spec{Name: "passkey.manage", Title: "List and remove passkeys",
 		About: "Lists the account's passkeys, with a way to remove each and to add one. A removal needs as much as the account can prove, recently: outcome stale. The last way in cannot go. Every removal is told by mail. Elsewhere: Signing in (Keycloak account console)."},
 		func(ManageSettings) action.Contract {
-			return action.Contract{Needs: needs(), Outcomes: []action.OutcomeSpec{
+			return action.Contract{Needs: verdict.Manage(), Manages: "passkeys", Outcomes: []action.OutcomeSpec{
 				{Name: "add", About: "the person wants to add one"},
 				{Name: "back", About: "the person has finished here"},
 				{Name: "stale", About: "the proof is too old, or less than the account can give", Silent: true}}}

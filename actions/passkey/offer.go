@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/verdict"
 )
 
 // OfferSettings of passkey.offer.
@@ -35,7 +36,7 @@ func Offer(r *Relying) action.Action {
 	return action.Define(action.Spec{Name: "passkey.offer", Title: "Offer a passkey",
 		About: "Offers to make a passkey after a sign-in, on devices that can and for accounts that have none: explained first, made on a press, never insisted on. Elsewhere: Passkeys conditional registration."},
 		func(OfferSettings) action.Contract {
-			return action.Contract{Needs: needs(), Outcomes: []action.OutcomeSpec{
+			return action.Contract{Needs: verdict.Manage(), Manages: "passkeys", Outcomes: []action.OutcomeSpec{
 				{Name: "created", About: "a passkey was made"},
 				{Name: "later", About: "not now; asked again after the snooze", Silent: true},
 				{Name: "never", About: "not to be asked again"},

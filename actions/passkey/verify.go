@@ -32,7 +32,8 @@ func Verify(r *Relying) action.Action {
 				{Name: "other", About: "the person wants another way, or has no passkey"}}}
 			if c.For == "subject" {
 				contract.Needs = verdict.Formula{verdict.Set(verdict.Identified)}
-				contract.Outcomes[1].Silent = true
+				contract.Outcomes[1].Silent, contract.Outcomes[1].Tells = true, true
+				contract.Reveals = true
 			}
 			if r.web == nil {
 				contract.Outcomes[1].Silent = true

@@ -37,8 +37,7 @@ func Set(s Setter) action.Action {
 		About: "Lets a person choose or change the password of the account just proved. Length counts in characters; passwords from lists of stolen ones, or close to the person's own data, are refused with the reason. Ends the account's other sessions and tells the person by mail. Elsewhere: Update Password (Keycloak), Reset Password (PingAM)."},
 		func(c SetSettings) action.Contract {
 			contract := action.Contract{
-				Needs: verdict.Formula{verdict.Set(verdict.NewAccount), verdict.Set(verdict.RecoveryProved), verdict.Set(verdict.Identified, verdict.Knowledge),
-					verdict.Set(verdict.Identified, verdict.Possession), verdict.Set(verdict.Identified, verdict.Inherence), verdict.Set(verdict.Identified, verdict.VouchedOne), verdict.Set(verdict.Identified, verdict.VouchedTwo)},
+				Needs: verdict.Manage(), Manages: "the password",
 				Outcomes: []action.OutcomeSpec{
 					{Name: "ok", About: "the password is set", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.Knowledge)}},
 					{Name: "stale", About: "the proof that would allow it is too old", Silent: true}}}

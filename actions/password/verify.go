@@ -44,6 +44,7 @@ func Verify(v Verifier) action.Action {
 				{Name: "locked", About: "too many tries; only a reset or an operator opens it again"}}}
 			if c.For == "subject" {
 				contract.Needs = verdict.Formula{verdict.Set(verdict.Identified)}
+				contract.Reveals = true
 			}
 			return contract
 		}, v.run)

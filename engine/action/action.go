@@ -46,6 +46,10 @@ type Contract struct {
 	Inputs map[string]json.RawMessage
 	// Browser: the step needs one (a redirect, a passkey), so it cannot run in a backchannel.
 	Browser bool
+	// Manages names what the step lets a person change of the account ("passkeys"); "" for steps that change nothing of how it is proved.
+	Manages string
+	// Reveals: its prompt shows something of the subject that the person need not know.
+	Reveals bool
 }
 
 // OutcomeSpec declares one outcome.
@@ -58,6 +62,13 @@ type OutcomeSpec struct {
 	Assurance string
 	Output    *Schema // of the step's output after this outcome; nil: none
 	Silent    bool    // can end so without asking anybody
+	// Apart: what it gives is about an address or an outside identity, not about the subject, until a step ties the two.
+	Apart bool
+	// Carries: each alternative carries over what was proved before, and is possible only where that may have been: of the outside identity or address it
+	// names and, when the outcome sets no subject, of the subject.
+	Carries bool
+	// Tells: whether the step ends so depends on whether, or which, account exists.
+	Tells bool
 }
 
 // Outcome returns the declaration of an outcome; ok is false when there is none of that name.

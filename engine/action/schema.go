@@ -10,7 +10,11 @@ import (
 )
 
 // Schema is a JSON Schema (2020-12), made when first asked for.
-type Schema struct{ make func() []byte }
+type Schema struct {
+	make func() []byte
+	once sync.Once
+	top  map[string]json.RawMessage // of Properties
+}
 
 // JSON returns the schema's text.
 func (s *Schema) JSON() json.RawMessage { return s.make() }
@@ -43,6 +47,11 @@ func SchemaOf(doc any) *Schema {
 
 // Properties lists the top-level property names of an object schema, for reading paths; nil when anything is allowed.
 func (s *Schema) Properties() map[string]json.RawMessage {
+	s.once.Do(func() { s.top = s.properties() })
+	return s.top
+}
+
+func (s *Schema) properties() map[string]json.RawMessage {
 	var o struct {
 		Properties           map[string]json.RawMessage `json:"properties"`
 		AdditionalProperties json.RawMessage            `json:"additionalProperties"`

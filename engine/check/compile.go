@@ -49,8 +49,8 @@ func NewCompiler(w World) *Compiler {
 
 // Compile checks a flow and makes its program. The program is nil when any problem is an error.
 func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
-	b := &build{c: c, seen: map[string]bool{}, hash: sha256.New(),
-		program: &Program{Name: src.Flow.Name, Nodes: map[string]*Node{}}}
+	b := &build{c: c, seen: map[string]bool{}, bound: map[*flow.Step]binding{}, hash: sha256.New(),
+		program: &Program{Name: src.Flow.Name, At: src.Flow.At, Nodes: map[string]*Node{}}}
 	b.accept(src.Flow)
 	for _, in := range src.Flow.Inputs {
 		b.program.Callable = b.program.Callable || in.Default == nil
@@ -63,6 +63,7 @@ func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
 		b.data()
 	}
 	b.problems = dedupe(b.problems)
+	b.program.Flawed = b.flawed
 	if b.problems.Failed() {
 		return nil, b.problems
 	}
@@ -80,9 +81,29 @@ type build struct {
 		Write([]byte) (int, error)
 		Sum([]byte) []byte
 	}
+	bound   map[*flow.Step]binding
 	order   []*place // nodes in source order, for stable messages
 	reads   []reading
 	calling []string
+}
+
+// binding is a step's settings and what its action makes of them.
+type binding struct {
+	with     *settings.Settings
+	bound    action.Bound
+	problems diag.Problems // of the settings' templates
+	err      error
+}
+
+// bind binds a step once; a flow called twice has the same steps.
+func (b *build) bind(a action.Action, s *flow.Step) binding {
+	made, known := b.bound[s]
+	if !known {
+		made.with = settings.Of(s.With, &made.problems)
+		made.bound, made.err = a.Bind(made.with.ContractJSON())
+		b.bound[s] = made
+	}
+	return made
 }
 
 // place ties a node to what was written.
@@ -109,6 +130,7 @@ func (b *build) accept(f *flow.Flow) {
 			continue
 		}
 		b.program.Accept = append(b.program.Accept, verdict.Assurance{Name: a.Name, Formula: formula})
+		b.program.AcceptAt = append(b.program.AcceptAt, a.At)
 	}
 }
 
@@ -158,7 +180,7 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 		b.targets(src.Flow, s)
 		return
 	}
-	n := &Node{Path: scope + s.Name, Scope: scope, Step: s.Name, Spec: a.Spec, Bind: a.Bind, Before: s.Before, After: s.After,
+	n := &Node{Path: scope + s.Name, Scope: scope, Step: s.Name, At: s.At, EdgeAt: map[action.Outcome]diag.Pos{}, Spec: a.Spec, Bind: a.Bind, Before: s.Before, After: s.After,
 		Hooks: set, Cases: cases, Vars: vars, Inputs: src.Flow.Inputs, scriptless: src.Flow.Hooks == "", Next: map[action.Outcome]string{}}
 	b.program.Nodes[n.Path] = n
 	b.order = append(b.order, &place{node: n, step: s})
@@ -172,8 +194,10 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 		b.add("STILE-F10", s.At, "", "the settings of %s cannot be checked: %v", s.Name, err)
 		return
 	}
-	n.With = settings.Of(s.With, &b.problems)
-	bound, err := a.Bind(n.With.ContractJSON())
+	made := b.bind(a, s)
+	n.With = made.with
+	b.problems = append(b.problems, made.problems...)
+	bound, err := made.bound, made.err
 	if err != nil {
 		if len(b.problems) == told {
 			b.add("STILE-F10", settingAt(s, "", false), "see the action's page", "%v", err)
@@ -212,7 +236,7 @@ func (b *build) expand(n *Node) {
 			if o.Assurance != "" && a.Name == o.Assurance {
 				o.Gives = nil
 				for _, set := range a.Formula {
-					o.Gives = append(o.Gives, set.Union(verdict.Set(verdict.Identified)))
+					o.Gives = append(o.Gives, set.Closed().Union(verdict.Set(verdict.Identified)))
 				}
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/engine/verdict"
@@ -16,8 +17,12 @@ type Program struct {
 	Name   string
 	Hash   string // of everything it was made from: the flow, its hooks, its sub-flows
 	Accept []verdict.Assurance
-	Start  string // path of the first node
-	Nodes  map[string]*Node
+	// AcceptAt is where each of Accept is written, At where the flow is named.
+	AcceptAt []diag.Pos
+	At       diag.Pos
+	Start    string // path of the first node
+	Nodes    map[string]*Node
+	Flawed   bool // made of a text that could not be read whole: what follows from it is not worth telling
 	// Callable: some input has no default, so the flow can only be called by another.
 	Callable bool
 	Inputs   []flow.Variable // take their defaults when the flow is begun by itself
@@ -36,6 +41,9 @@ type Node struct {
 	Step  string // name in its flow
 	Spec  action.Spec
 	Next  map[action.Outcome]string // outcome to path, End or EndDenied
+	// At is where the step is named, EdgeAt where the target of each outcome is written.
+	At     diag.Pos
+	EdgeAt map[action.Outcome]diag.Pos
 	// Bound is set when the settings read nothing and no hook changes them; else they are bound when the step runs.
 	Bound    *action.Bound
 	Contract action.Contract

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
-	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -30,11 +29,11 @@ func (b *build) hooks(src Source, scope string) (set HookSet, cases map[string][
 		if !ok {
 			continue
 		}
-		bound, err := a.Bind(settings.Of(s.With, &diag.Problems{}).ContractJSON())
-		if err != nil {
+		made := b.bind(a, s)
+		if made.err != nil {
 			continue // told when the step itself is looked at
 		}
-		for k, text := range bound.Contract.Expressions {
+		for k, text := range made.bound.Contract.Expressions {
 			name := fmt.Sprintf("%s/%d", s.Name, k)
 			cases[s.Name] = append(cases[s.Name], name)
 			expressions = append(expressions, Expression{Name: name, Text: text, At: expressionAt(s, text)})

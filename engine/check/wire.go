@@ -41,7 +41,7 @@ func (b *build) wire(f *flow.Flow, s *flow.Step, n *Node, scope string, ret func
 			b.add("STILE-G02", s.NextAt, "write `next: { name: step, … }` with an entry for each outcome the hook returns", "step %s does not name its outcomes", s.Name)
 		}
 		for _, o := range n.Contract.Outcomes {
-			n.Next[o.Name] = to
+			n.Next[o.Name], n.EdgeAt[o.Name] = to, s.NextAt
 		}
 	}
 	names := outcomeNames(n.Contract)
@@ -54,7 +54,7 @@ func (b *build) wire(f *flow.Flow, s *flow.Step, n *Node, scope string, ret func
 			b.add("STILE-G03", e.At, hint, "%s has no outcome %q", s.Use, e.Outcome)
 			continue
 		}
-		n.Next[action.Outcome(e.Outcome)] = target(e.To)
+		n.Next[action.Outcome(e.Outcome)], n.EdgeAt[action.Outcome(e.Outcome)] = target(e.To), e.ToAt
 	}
 	var loose, add []string
 	for _, name := range names {

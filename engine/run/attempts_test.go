@@ -59,7 +59,7 @@ func TestRule08_NobodyIsLockedOutByAStranger(t *testing.T) {
 
 // TestRule02_ValuesBelongToTheirStep: what a step writes is readable under its own name only, in its own flow only.
 func TestRule02_ValuesBelongToTheirStep(t *testing.T) {
-	w := newWorld(t, map[string]string{"signin.yaml": `flow: signin
+	w := newWorld(t, bare(map[string]string{"signin.yaml": `flow: signin
 hooks: signin.ts
 start: word
 accept: { basic: [one-factor] }
@@ -68,7 +68,7 @@ steps:
   word: { use: ask.form, with: { title: One, fields: [{ name: a, label: A }] }, next: { ok: sub } }
   sub: { use: flow, with: { flow: sub }, next: { done: look, denied: denied } }
   look: { use: decide, with: { call: look }, next: { sound: pass, leak: denied } }
-  pass: { use: password.verify, next: done }
+  pass: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
 `, "signin.ts": `export function look(all: any) {
   return Object.keys(all.steps).join() === "word" && all.steps.word.a === "1" && all.vars.x === "outer" ? "sound" : "leak";
 }`, "sub.yaml": `flow: sub
@@ -82,20 +82,20 @@ steps:
 `, "sub.ts": `export const set = () => ({ vars: { x: "changed" } });
 export function look(all: any) {
   return Object.keys(all.steps).join() === "word" && all.steps.word.a === "2" && all.vars.x === "changed" ? "sound" : "leak";
-}`})
+}`}))
 	w.begin("signin", journey.Request{}).press("", "a", "1").at("sub/word").press("", "a", "2").at("pass")
 }
 
 // TestRule10_TheEndIsJudgedByEvidence: a flow that reaches its end with less than it accepts ends denied, counted and logged; what a switch or a hook says
 // proves nothing.
 func TestRule10_TheEndIsJudgedByEvidence(t *testing.T) {
-	w := newWorld(t, map[string]string{"signin.yaml": `flow: signin
+	w := newWorld(t, bare(map[string]string{"signin.yaml": `flow: signin
 start: find
 accept: { basic: [one-factor] }
 steps:
   find: { use: account.find, with: { identifier: ann@example.org }, next: { found: claims, none: denied, several: denied } }
   claims: { use: claims.set, with: { tier: gold }, next: done }
-`})
+`}))
 	w.account("ann", "correct horse battery")
 	w.begin("signin", journey.Request{}).denied("server_error")
 	violated := false
@@ -109,14 +109,14 @@ steps:
 
 // TestRule11_AChangeOfSubjectDropsEverything: what was proved of one person says nothing of the next.
 func TestRule11_AChangeOfSubjectDropsEverything(t *testing.T) {
-	w := newWorld(t, map[string]string{"signin.yaml": `flow: signin
+	w := newWorld(t, bare(map[string]string{"signin.yaml": `flow: signin
 start: pass
 accept: { basic: [one-factor] }
 steps:
   pass: { use: password.verify, next: { ok: find, forgot: denied, must-change: denied, locked: denied } }
   find: { use: account.find, with: { identifier: bob@example.org }, next: { found: say, none: denied, several: denied } }
   say: { use: ask.message, with: { title: "${subject.email}" }, next: { ok: done } }
-`})
+`}))
 	w.account("ann", "correct horse battery")
 	w.account("bob", "staple battery horse")
 	b := w.begin("signin", journey.Request{}).press("", "identifier", "ann@example.org", "password", "correct horse battery").at("say")

@@ -54,7 +54,7 @@ func title(b *browser) string { return b.reply.Prompt.Title.Words[""] }
 
 // TestRule04_BackRestoresTheState: facts, outputs, vars and claims are those on entry to the step gone back to.
 func TestRule04_BackRestoresTheState(t *testing.T) {
-	w := newWorld(t, walking, proof)
+	w := newWorld(t, bare(walking), proof)
 	w.account("ann", "correct horse battery")
 	b := w.begin("signin", journey.Request{}).at("one")
 	if b.reply.Prompt.Back {
@@ -97,7 +97,7 @@ func TestRule04_BackRestoresTheState(t *testing.T) {
 func TestRule04_WhatAHookDemandsSurvivesBack(t *testing.T) {
 	for _, way := range []string{"back", "restart"} {
 		t.Run(way, func(t *testing.T) {
-			w := newWorld(t, walking, proof)
+			w := newWorld(t, bare(walking), proof)
 			w.account("ann", "correct horse battery")
 			b := w.begin("signin", journey.Request{}).press("", "word", "w").press("").press("").at("two").press("", "word", "pay").at("three")
 			if b.press(way); way == "restart" {
@@ -111,7 +111,7 @@ func TestRule04_WhatAHookDemandsSurvivesBack(t *testing.T) {
 
 // TestRule04_NoWayBackAcrossABarrier: a subject that was set and a write that was made cannot be gone behind.
 func TestRule04_NoWayBackAcrossABarrier(t *testing.T) {
-	w := newWorld(t, walking, proof)
+	w := newWorld(t, bare(walking), proof)
 	w.account("ann", "correct horse battery")
 	b := w.begin("signin", journey.Request{}).press("", "word", "w").press("").press("").press("", "word", "w").press("").at("pass")
 	b.press("", "identifier", "ann@example.org", "password", "wrong").at("pass")

@@ -82,7 +82,7 @@ start: form
 accept: { basic: [one-factor] }
 steps:
   form: { use: ask.form, with: { title: F, fields: [{ name: x, label: X }] }, next: { ok: pass } }
-  pass: { use: password.verify, next: done }
+  pass: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
 `})
 	w.begin("signin", journey.Request{Silent: true}).denied("interaction_required")
 }
@@ -232,7 +232,7 @@ func TestConsentAtTheEnd(t *testing.T) {
 
 // TestSubFlowInputsOutputsAndScopes: a called flow sees its inputs and its own names only, and hands back what it declares.
 func TestSubFlowInputsOutputsAndScopes(t *testing.T) {
-	w := newWorld(t, map[string]string{"signin.yaml": `flow: signin
+	w := newWorld(t, bare(map[string]string{"signin.yaml": `flow: signin
 start: form
 accept: { basic: [one-factor] }
 vars: { x: { type: string, default: mine } }
@@ -241,7 +241,7 @@ steps:
   sub: { use: flow, with: { flow: sub, inputs: { word: "${steps.form.word}" } }, next: { done: say, denied: denied } }
   say: { use: ask.message, with: { title: "${steps.sub.out} ${vars.x} ${steps.form.word}" }, next: { ok: again } }
   again: { use: flow, with: { flow: sub, inputs: { word: later } }, next: { done: pass, denied: denied } }
-  pass: { use: password.verify, next: done }
+  pass: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
 `, "sub.yaml": `flow: sub
 start: form
 accept: { basic: [one-factor] }
@@ -252,7 +252,7 @@ steps:
   form: { use: ask.form, with: { title: "${inputs.word} ${vars.x}", fields: [{ name: word, label: W }] }, next: { ok: set } }
   set: { use: vars.set, with: { x: changed }, next: known }
   known: { use: switch, with: { cases: [{ when: "vars.x !== 'changed'", then: leak }], default: sound }, next: { leak: denied, sound: done } }
-`})
+`}))
 	b := w.begin("signin", journey.Request{}).press("", "word", "a").at("sub/form")
 	if title(b) != "a theirs" {
 		t.Errorf("inside: %q", title(b))
@@ -278,7 +278,7 @@ start: new
 accept: { basic: [one-factor] }
 steps:
   new: { use: ask.message, with: { title: New }, next: { ok: pass } }
-  pass: { use: password.verify, next: done }
+  pass: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
 `)
 	w.serve(changed)
 	w.begin("signin", journey.Request{}).at("new")
@@ -304,7 +304,7 @@ start: new
 accept: { basic: [one-factor] }
 steps:
   new: { use: ask.message, with: { title: New }, next: { ok: pass } }
-  pass: { use: password.verify, next: done }
+  pass: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
 `})
 		w.engine = w.restarted()
 		if look {

@@ -177,7 +177,7 @@ start: sub
 accept: { basic: [one-factor] }
 steps:
   sub: { use: flow, with: { flow: middle }, next: { done: pass, denied: denied, error: caught } }
-  pass: { use: password.verify, next: done }
+  pass: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
   caught: { use: ask.message, with: { title: Caught }, next: { ok: pass } }
 `, "middle.yaml": `flow: middle
 start: in
@@ -190,7 +190,7 @@ accept: { basic: [one-factor] }
 steps:
   odd: { use: test.odd, next: { ok: done } }
 `}
-	w := newWorld(t, files, odd("test.odd", plain, func(*action.Turn) (action.Result, error) { panic("no") }))
+	w := newWorld(t, bare(files), odd("test.odd", plain, func(*action.Turn) (action.Result, error) { panic("no") }))
 	w.begin("signin", journey.Request{}).at("caught")
 	w.begin("inner", journey.Request{}).denied("server_error")
 }
@@ -204,14 +204,14 @@ func TestRule10_BeforeHookCannotChangeWhatIsGiven(t *testing.T) {
 		"another type":         `{ label: 7 }`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, map[string]string{"signin.yaml": `flow: signin
+			w := newWorld(t, bare(map[string]string{"signin.yaml": `flow: signin
 hooks: signin.ts
 start: pass
 accept: { basic: [one-factor] }
 steps:
   pass: { use: password.verify, before: bend, next: { ok: done, forgot: denied, must-change: denied, locked: denied, error: caught } }
   caught: { use: ask.message, with: { title: Caught }, next: { ok: pass } }
-`, "signin.ts": "export const bend = () => ({ with: " + with + " });"})
+`, "signin.ts": "export const bend = () => ({ with: " + with + " });"}))
 			w.begin("signin", journey.Request{}).at("caught")
 		})
 	}
@@ -220,7 +220,7 @@ hooks: signin.ts
 start: pass
 accept: { basic: [one-factor] }
 steps:
-  pass: { use: password.verify, before: word, next: done }
+  pass: { use: password.verify, before: word, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
 `, "signin.ts": `export const word = ({ request }: any) => ({ with: { title: "Hello " + request.client } });`})
 	if b := w.begin("signin", journey.Request{Client: "app"}).at("pass"); title(b) != "Hello app" {
 		t.Errorf("a before hook may word the page: %q", title(b))
@@ -235,7 +235,7 @@ start: claims
 accept: { basic: [one-factor] }
 steps:
   claims: { use: claims.set, with: { tier: gold }, before: more, next: { ok: pass, error: caught } }
-  pass: { use: password.verify, next: done }
+  pass: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
   caught: { use: ask.message, with: { title: Caught }, next: { ok: pass } }
 `, "signin.ts": `export const more = () => ({ with: { acr: "urn:example:gold" } });`})
 	b := w.begin("signin", journey.Request{}).at("caught")
@@ -263,7 +263,7 @@ steps:
 func TestRule13_LoopsAreBounded(t *testing.T) {
 	claims := plain
 	claims.Outcomes = []action.OutcomeSpec{{Name: "ok"}} // says that it asks, and does not
-	w := newWorld(t, map[string]string{"signin.yaml": `flow: signin
+	w := newWorld(t, bare(map[string]string{"signin.yaml": `flow: signin
 start: who
 accept: { basic: [one-factor] }
 steps:
@@ -271,7 +271,7 @@ steps:
   odd: { use: test.odd, next: { ok: odd2 } }
   odd2: { use: test.odd, next: { ok: odd, error: done } }
   who2: { use: ask.message, with: { title: W }, next: { ok: who } }
-`}, odd("test.odd", claims, func(*action.Turn) (action.Result, error) { return action.Result{Outcome: "ok"}, nil }))
+`}), odd("test.odd", claims, func(*action.Turn) (action.Result, error) { return action.Result{Outcome: "ok"}, nil }))
 	w.begin("signin", journey.Request{}).press("round").denied("server_error")
 	b := w.begin("signin", journey.Request{})
 	for n := 0; b.reply.Prompt != nil; n++ {

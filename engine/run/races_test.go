@@ -58,7 +58,7 @@ steps:
   find: { use: account.find, with: { identifier: ann@example.org }, next: { found: found, none: denied, several: denied } }
   said: { use: ask.message, with: { title: Said }, next: { ok: pass } }
   found: { use: ask.message, with: { title: Found }, next: { ok: pass } }
-  pass: { use: password.verify, next: done }
+  pass: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }
 `}
 
 // note leaves a line in the audit trail.

@@ -23,6 +23,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/run"
@@ -46,6 +47,7 @@ type world struct {
 	ledger    *torn
 	hasher    *counting
 	flows     *watch.Flows
+	bare      programs
 	world     check.World
 	engine    *run.Engine
 	log       *bytes.Buffer
@@ -89,6 +91,10 @@ func (w *world) serve(files map[string]string) {
 	if w.flows == nil {
 		w.flows = w.watcher()
 	}
+	if _, bare := files[unproved]; bare {
+		w.bare = compiled(w, files)
+		return
+	}
 	folder := fstest.MapFS{}
 	for name, text := range files {
 		folder[name] = &fstest.MapFile{Data: []byte(text)}
@@ -102,6 +108,51 @@ func (w *world) serve(files map[string]string) {
 	}
 }
 
+// unproved, as the name of a file, serves flows that no proof was asked about: what the engine does when a flow that should never have been
+// loaded is walked all the same.
+const unproved = "unproved"
+
+func bare(files map[string]string) map[string]string { return with(files, unproved, "") }
+
+// programs are compiled and not proved.
+type programs map[string]*check.Program
+
+func (p programs) Current(name string) (*check.Program, bool) { q, ok := p[name]; return q, ok }
+
+func (p programs) Version(_ context.Context, name, _ string) (*check.Program, error) {
+	return p[name], nil
+}
+
+func compiled(w *world, files map[string]string) programs {
+	w.t.Helper()
+	sources, out := map[string]check.Source{}, programs{}
+	for name, text := range files {
+		if !strings.HasSuffix(name, ".yaml") {
+			continue
+		}
+		f, problems := flow.Read(name, []byte(text))
+		if problems.Failed() {
+			w.t.Fatal(problems)
+		}
+		src := check.Source{Flow: f}
+		if f.Hooks != "" {
+			src.Hooks = []byte(files[f.Hooks])
+		}
+		sources[f.Name] = src
+	}
+	world := w.world
+	world.Flow = func(name string) (check.Source, bool) { s, ok := sources[name]; return s, ok }
+	c := check.NewCompiler(world)
+	for name, src := range sources {
+		p, problems := c.Compile(src)
+		if problems.Failed() {
+			w.t.Fatal(problems)
+		}
+		out[name] = p
+	}
+	return out
+}
+
 func (w *world) clock() time.Time { return time.UnixMicro(w.now.Load()).UTC() }
 
 func (w *world) watcher() *watch.Flows {
@@ -110,7 +161,11 @@ func (w *world) watcher() *watch.Flows {
 
 // restarted is another engine over the same stores, as after a restart.
 func (w *world) restarted() *run.Engine {
-	return &run.Engine{Programs: w.flows, Transient: w.transient, Ledger: w.ledger, Directory: w.store, Connectors: connectors{}, Ender: ender{w.clock},
+	var programs run.Programs = w.flows
+	if w.bare != nil {
+		programs = w.bare
+	}
+	return &run.Engine{Programs: programs, Transient: w.transient, Ledger: w.ledger, Directory: w.store, Connectors: connectors{}, Ender: ender{w.clock},
 		Now: w.clock, Random: rand.Reader, Log: slog.New(slog.NewTextHandler(&locked{w: w.log}, nil)), Observe: func(e walk.Event) {
 			w.mu.Lock()
 			w.events = append(w.events, e)

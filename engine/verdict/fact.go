@@ -27,6 +27,8 @@ const (
 	Consented         Fact = "consented"
 	Approved          Fact = "approved"
 	BothSides         Fact = "both-sides" // local and outside identity proved
+	// Nobody holds as long as no account is the subject. Only a step's needs read it; no flow can accept it and no action gives it.
+	Nobody Fact = "nobody"
 )
 
 // Upstream is the fact that the named provider answered for this journey.
@@ -107,6 +109,27 @@ func Any(names ...string) (f Formula, unknown string, ok bool) {
 		}
 	}
 	return f, "", true
+}
+
+// Closed adds what facts always bring with them: whatever resists phishing is something the person has, a verified user is something the person is,
+// and whoever vouches for two factors vouches for one. Every action declares closed sets.
+func (s FactSet) Closed() FactSet {
+	for fact, brings := range map[Fact]Fact{PhishingResistant: Possession, UserVerified: Inherence, VouchedTwo: VouchedOne} {
+		if s.Has(fact) {
+			s = s.Union(Set(brings))
+		}
+	}
+	return s
+}
+
+// Manage is what a step needs that changes how an account is proved: a factor of the subject's, an account made just now, or a proved recovery.
+// "As much as the account can prove, and recently" is judged when the step runs.
+func Manage() Formula {
+	f := Formula{Set(NewAccount), Set(RecoveryProved)}
+	for _, s := range OneFactor() {
+		f = append(f, s.Union(Set(Identified)))
+	}
+	return f
 }
 
 // OneFactor is the derived fact one-factor: any of the three kinds, or a provider vouching for one.

@@ -144,10 +144,17 @@ func (w *Walk) pretended(ctx context.Context, n *check.Node, in *action.Input) (
 
 // lacks is the denial of a step that is entered with less than it needs. The checker proves that there is none; this holds if it erred.
 func (w *Walk) lacks(n *check.Node, v *view, in *action.Input) error {
-	if in != nil || n.Contract.Needs == nil || n.Contract.Needs.Holds(v.Facts()) {
+	if in != nil || n.Contract.Needs == nil {
 		return nil
 	}
-	w.e.Log.Error("a step was reached with less than it needs", "flow", w.Journey.Flow, "step", n.Path, "facts", v.Facts().String())
+	facts := v.Facts()
+	if w.Journey.State.Subject == "" {
+		facts = facts.Union(verdict.Set(verdict.Nobody))
+	}
+	if n.Contract.Needs.Holds(facts) {
+		return nil
+	}
+	w.e.Log.Error("a step was reached with less than it needs", "flow", w.Journey.Flow, "step", n.Path, "facts", facts.String())
 	return errDenied{journey.Denial{Code: "server_error", Reason: "step " + n.Path + " needs more than was proved"}}
 }
 
@@ -347,14 +354,20 @@ func (w *Walk) take(ctx context.Context, n *check.Node, res action.Result) error
 	if sets {
 		subject, evidence = res.Subject, nil
 	}
+	var apart verdict.FactSet // proved of an address or an outside identity
 	for _, ev := range res.Evidence {
 		if ev.Subject != "" && ev.Subject != subject {
 			undo()
 			return fmt.Errorf("%w: %s proved something about somebody else", errBroken, n.Spec.Name)
 		}
 		evidence = append(evidence, ev)
+		apart = apart.Union(ev.Facts)
 	}
-	if !promised(o.Gives, verdict.Facts(evidence, subject)) {
+	proved := verdict.Facts(evidence, subject)
+	if o.Apart {
+		proved = apart
+	}
+	if !promised(o.Gives, proved) {
 		undo()
 		return fmt.Errorf("%w: %s.%s proved less than it declares", errBroken, n.Spec.Name, o.Name)
 	}

@@ -49,6 +49,10 @@ func Files() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	problems, err := problemPages()
+	if err != nil {
+		return nil, err
+	}
 	return map[string][]byte{
 		"schemas/flow.schema.json":     flow,
 		"schemas/settings.schema.json": settings,
@@ -57,6 +61,7 @@ func Files() (map[string][]byte, error) {
 		"docs/reference/actions.md":    actions,
 		"docs/reference/settings.md":   settingsText,
 		"docs/reference/commands.md":   commandPages(),
+		"docs/reference/problems.md":   problems,
 	}, nil
 }
 
@@ -67,6 +72,7 @@ Made from the code by ` + "`make generate`" + `; a test fails when these pages a
 - [Actions](actions.md): what steps can use
 - [Settings](settings.md): the settings file
 - [Commands](commands.md): the command line
+- [Problems](problems.md): what each code means, with a broken text and the mended one
 - Schemas for editors: [flows](../../schemas/flow.schema.json), [settings](../../schemas/settings.schema.json), [test cases](../../schemas/test.schema.json)
 `
 

@@ -215,12 +215,7 @@ func (s *Server) flowFolder(o Options) (fs.FS, error) {
 }
 
 // FlowsDir is the folder of flows the settings name.
-func (s *Server) FlowsDir() string {
-	if s.file.Flows == "" {
-		return s.beside("flows")
-	}
-	return s.beside(s.file.Flows)
-}
+func (s *Server) FlowsDir() string { return s.file.FlowsDir() }
 
 // Close ends everything that New opened, last first.
 func (s *Server) Close() error {

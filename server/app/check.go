@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/scripts/host"
+	"github.com/stile-id/stile/server/app/demands"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
@@ -15,55 +17,60 @@ import (
 	"github.com/stile-id/stile/server/web"
 )
 
+// Checked is what a check found: every problem, the texts they are about, and the flows as far as they compiled, with what was proved of them.
+type Checked struct {
+	Problems diag.Problems
+	Sources  diag.Sources
+	Flows    watch.Compiled
+}
+
 // Check reads all that a server of these settings would read at start, and opens no store.
-func Check(ctx context.Context, f *config.File, log *slog.Logger) (problems diag.Problems, sources diag.Sources, err error) {
+func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked, err error) {
+	found.Sources = diag.Sources{}
 	s := &Server{file: f, log: log, now: time.Now}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if s.Cookies, err = web.NewCookies(f.Issuer, ""); err != nil {
-		return nil, nil, err
+		return found, err
 	}
 	if s.hooks, err = host.New(host.Options{Logger: log}); err != nil {
-		return nil, nil, err
+		return found, err
 	}
 	s.closers = append(s.closers, s.hooks.Close)
-	sources = diag.Sources{}
 	collect := func(ps diag.Problems, src diag.Sources) {
-		problems = append(problems, ps...)
-		for name, text := range src {
-			sources[name] = text
-		}
+		found.Problems = append(found.Problems, ps...)
+		maps.Copy(found.Sources, src)
 	}
 	_, ps, src, err := s.newPages()
 	collect(ps, src)
 	if err != nil {
-		return problems, sources, err
+		return found, err
 	}
 	folder, err := s.flowFolder(Options{File: f})
 	if err != nil {
-		return problems, sources, err
+		return found, err
 	}
 	world, err := s.world()
 	if err != nil {
-		return problems, sources, err
+		return found, err
 	}
 	text, err := watch.ReadFolder(folder)
 	if err != nil {
-		return problems, sources, err
+		return found, err
 	}
-	set := watch.Compile(text, world)
-	collect(set.Problems, set.Sources)
-	if set.Programs != nil {
-		collect(checkClients(f, set.Programs), f.Sources())
+	found.Flows = watch.Compile(text, world)
+	collect(found.Flows.Problems, found.Flows.Sources)
+	if found.Flows.Programs != nil {
+		collect(demands.Check(f, found.Flows), f.Sources())
 	}
 	ps, src, err = s.newClaims()
 	collect(ps, src)
 	if err != nil {
-		return problems, sources, err
+		return found, err
 	}
 	if _, err := s.certificate(); err != nil {
-		return problems, sources, err
+		return found, err
 	}
 	_, badClaims := claims.New(f.Claims, s.claimPorts())
 	_, badClients := client.NewRegistry(f.Clients)
-	return problems, sources, errors.Join(badClaims, badClients)
+	return found, errors.Join(badClaims, badClients)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/transient"
+	"github.com/stile-id/stile/server/app/demands"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/connect/mail"
@@ -35,8 +36,8 @@ func (s *Server) newEngine(ctx context.Context, folder fs.FS) (diag.Problems, di
 		return nil, nil, err
 	}
 	s.Flows = watch.New(world, s.Store, s.now, s.log)
-	s.Flows.Fits = func(programs map[string]*check.Program) (diag.Problems, diag.Sources) {
-		return checkClients(s.file, programs), s.file.Sources()
+	s.Flows.Fits = func(set watch.Compiled) (diag.Problems, diag.Sources) {
+		return demands.Check(s.file, set), s.file.Sources()
 	}
 	problems, sources, err := s.Flows.Load(ctx, folder)
 	if err != nil || problems.Failed() {

@@ -90,10 +90,15 @@ func noIcon(w http.ResponseWriter, _ *http.Request) {
 }
 
 // look is what the meter asks for when somebody reads it.
-func (s *Server) look(ctx context.Context) (outbox int64, refused bool, err error) {
+func (s *Server) look(ctx context.Context) (outbox int64, refused []string, err error) {
 	problems, _ := s.Flows.Refused()
+	for _, p := range problems {
+		if p.Severity == diag.Error {
+			refused = append(refused, p.Code)
+		}
+	}
 	outbox, err = s.Store.OutboxDepth(ctx)
-	return outbox, problems != nil, err
+	return outbox, refused, err
 }
 
 // healthy says that the process answers.

@@ -5,17 +5,12 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/gorilla/mux"
 
 	"github.com/stile-id/stile/engine/action"
-	"github.com/stile-id/stile/engine/check"
-	"github.com/stile-id/stile/engine/diag"
-	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/config"
@@ -89,36 +84,6 @@ func (s *Server) sessionID(r *http.Request) string {
 		return ""
 	}
 	return found.ID
-}
-
-// checkClients refuses clients that may start flows nobody serves.
-func checkClients(file *config.File, programs map[string]*check.Program) diag.Problems {
-	var out diag.Problems
-	for i, c := range file.Clients {
-		here := func(key string, index ...string) diag.Pos {
-			return file.At(append([]string{"clients", strconv.Itoa(i), "flows", key}, index...)...)
-		}
-		judge := func(name string, at diag.Pos) {
-			p, ok := programs[name]
-			switch {
-			case name == "":
-			case !ok:
-				hint := "write that flow, or take it from the client"
-				if near := flow.Nearest(name, slices.Sorted(maps.Keys(programs))); near != "" {
-					hint = "did you mean `" + near + "`?"
-				}
-				out.Add("STILE-C13", at, hint, "client %q may start flow %s, which does not exist", c.ID, name)
-			case p.Callable || len(p.Accept) == 0:
-				out.Add("STILE-C13", at, "give the flow an `accept`, or take it from the client", "client %q may start flow %s, which can only be called by other flows", c.ID, name)
-			}
-		}
-		judge(c.Flows.Default, here("default"))
-		judge(c.Flows.Create, here("create"))
-		for n, name := range c.Flows.Others {
-			judge(name, here("others", strconv.Itoa(n)))
-		}
-	}
-	return out
 }
 
 func (s *Server) problem(w http.ResponseWriter, r *http.Request, status int, id string, cause error) {

@@ -210,6 +210,8 @@ func TestReload_AGoodChangeTakesEffectABadOneIsRefused(t *testing.T) {
 	}
 	if m := visit(t, d.base).must(http.MethodGet, "/metrics", nil, http.StatusOK).body; !strings.Contains(m, "stile_flows_refused 1") {
 		t.Error("stile_flows_refused is not 1")
+	} else if !regexp.MustCompile(`stile_flows_refused_problems\{code="STILE-[A-Z]\d\d"\} [1-9]`).MatchString(m) {
+		t.Error("the metrics do not say why")
 	}
 	v := visit(t, d.base)
 	if at := v.password("bob@example.com"); !strings.Contains(at, "code=") {

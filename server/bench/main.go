@@ -43,7 +43,7 @@ func measure(ctx context.Context, binary string, during time.Duration, callers i
 		return err
 	}
 	fmt.Fprintf(out, "idle memory, children included\t%.1f MiB\t%d processes\t(aim 35 MiB)\t\n", mib(idle.resident), idle.processes)
-	if err := compileTimes(out); err != nil {
+	if err := checkTimes(out); err != nil {
 		return err
 	}
 	if err := out.Flush(); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/server/app"
+	"github.com/stile-id/stile/server/command/author"
 	"github.com/stile-id/stile/server/config"
 )
 
@@ -65,6 +66,8 @@ func Root(in io.Reader, out, errOut io.Writer) *cobra.Command {
 	root.SetOut(out)
 	root.SetErr(errOut)
 	root.AddCommand(serve(s), initial(s), checkFlows(s), testFlows(s), user(s), key(s), client(s), audit(s), version(s))
+	root.AddCommand(author.Commands(author.Console{In: in, Out: out, Err: errOut, Load: s.load, Settings: settings, Logger: s.logger, Told: errTold,
+		Misuse: func(err error) error { return wrongUse{err} }})...)
 	group(root)
 	return root
 }

@@ -27,6 +27,18 @@ type File struct {
 	source []byte
 }
 
+// FlowsDir is the folder of flows that the settings name.
+func (f *File) FlowsDir() string {
+	dir := f.Flows
+	if dir == "" {
+		dir = "flows"
+	}
+	if filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(f.Dir, dir)
+}
+
 // maxSource bounds a settings file, in bytes.
 const maxSource = 4 << 20
 

@@ -25,6 +25,7 @@ type Meter struct {
 	broken   prometheus.Counter
 	outbox   prometheus.Gauge
 	refused  prometheus.Gauge
+	reasons  *prometheus.GaugeVec
 }
 
 // New makes a meter with nothing counted.
@@ -38,8 +39,9 @@ func New() *Meter {
 		broken:   prometheus.NewCounter(prometheus.CounterOpts{Name: "stile_proof_violations_total", Help: "Journeys that reached their end with less than their flow accepts."}),
 		outbox:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "stile_outbox_messages", Help: "Messages waiting to be sent."}),
 		refused:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "stile_flows_refused", Help: "1 while the newest text of the flows is refused."}),
+		reasons:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stile_flows_refused_problems", Help: "Errors for which the newest text of the flows is refused, by code."}, []string{"code"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.steps, m.journeys, m.broken, m.outbox, m.refused, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.requests, m.seconds, m.steps, m.journeys, m.broken, m.outbox, m.refused, m.reasons, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -57,8 +59,8 @@ func (m *Meter) Step(e walk.Event) {
 }
 
 // Handler serves the numbers (Prometheus text format). look is asked for what costs a look at the stores: messages waiting, and whether the
-// newest flows are refused.
-func (m *Meter) Handler(look func(ctx context.Context) (outbox int64, refused bool, err error)) http.Handler {
+// newest flows are refused: the codes of the errors, one each.
+func (m *Meter) Handler(look func(ctx context.Context) (outbox int64, refused []string, err error)) http.Handler {
 	inner := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
@@ -68,8 +70,10 @@ func (m *Meter) Handler(look func(ctx context.Context) (outbox int64, refused bo
 			m.outbox.Set(float64(outbox))
 		}
 		m.refused.Set(0)
-		if refused {
+		m.reasons.Reset()
+		for _, code := range refused {
 			m.refused.Set(1)
+			m.reasons.WithLabelValues(code).Inc()
 		}
 		inner.ServeHTTP(w, r)
 	})

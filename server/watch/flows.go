@@ -28,7 +28,7 @@ type Versions interface {
 type Flows struct {
 	// Fits judges a set of flows that checked against what else must hold, such as what clients may start; nil: nothing else must.
 	// It is set before the first Load.
-	Fits func(map[string]*check.Program) (diag.Problems, diag.Sources)
+	Fits func(Compiled) (diag.Problems, diag.Sources)
 
 	world    check.World
 	versions Versions
@@ -66,7 +66,7 @@ func (f *Flows) Load(ctx context.Context, fsys fs.FS) (diag.Problems, diag.Sourc
 	}
 	set := Compile(folder, f.world)
 	if set.Programs != nil && f.Fits != nil {
-		problems, sources := f.Fits(set.Programs)
+		problems, sources := f.Fits(set)
 		set.Problems = append(set.Problems, problems...)
 		maps.Copy(set.Sources, sources)
 		if problems.Failed() {

@@ -32,7 +32,7 @@ func world(t testing.TB) check.World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry, err := all.Actions(all.Needs{Passkeys: keys, Providers: federate.NewProviders(federate.Provider{Name: "acme", Vouches: "one-factor"})})
+	registry, err := all.Actions(all.Needs{Passkeys: keys, Providers: federate.NewProviders(federate.Provider{Name: "acme", Vouches: "one-factor"}, federate.Provider{Name: "plain"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func world(t testing.TB) check.World {
 	}
 	t.Cleanup(func() { _ = pool.Close() })
 	named := func(want string) func(string) bool { return func(name string) bool { return name == want } }
-	return check.World{Registry: registry, Hooks: pool, Connector: named("crm"), Provider: named("acme"), Consent: all.Consent}
+	return check.World{Registry: registry, Hooks: pool, Connector: named("crm"), Provider: func(name string) bool { return name == "acme" || name == "plain" }, Consent: all.Consent}
 }
 
 // TestCheck_BrokenFlows: what an author is told of each mistake, to the letter: the sentence, the place, the way to mend it. A case

@@ -14,6 +14,7 @@ import (
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/proof"
 )
 
 // Bounds on a folder of flows.
@@ -63,18 +64,19 @@ func ReadFolder(fsys fs.FS) (Folder, error) {
 // Compiled is a set of flows that checked.
 type Compiled struct {
 	Programs map[string]*check.Program
-	Problems diag.Problems // warnings and notes, or errors when Programs is nil
+	Proofs   map[string]proof.Result // by flow, of those that compiled
+	Problems diag.Problems           // warnings and notes, or errors when Programs is nil
 	Sources  diag.Sources
 }
 
 // Compile checks all flows of a folder. world's Flow is filled in.
 func Compile(folder Folder, world check.World) Compiled {
-	out := Compiled{Sources: diag.Sources{}}
+	out := Compiled{Sources: diag.Sources{}, Proofs: map[string]proof.Result{}}
 	sources := map[string]check.Source{}
 	var names []string
 	for _, file := range slices.Sorted(keys(folder)) {
 		out.Sources[file] = folder[file]
-		if !isFlow(file) {
+		if !IsFlow(file) {
 			continue
 		}
 		f, ps := flow.Read(file, folder[file])
@@ -108,6 +110,8 @@ func Compile(folder Folder, world check.World) Compiled {
 		out.Problems = append(out.Problems, ps...)
 		if p != nil {
 			programs[name] = p
+			out.Proofs[name] = proof.Prove(p)
+			out.Problems = append(out.Problems, out.Proofs[name].Problems...)
 		}
 	}
 	out.Problems = unique(out.Problems)
@@ -117,7 +121,7 @@ func Compile(folder Folder, world check.World) Compiled {
 	return out
 }
 
-func isFlow(file string) bool {
+func IsFlow(file string) bool {
 	ext := path.Ext(file)
 	return (ext == ".yaml" || ext == ".yml" || ext == ".json") && !strings.Contains(path.Base(file), ".test.")
 }

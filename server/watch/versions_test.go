@@ -51,7 +51,7 @@ func folder(text string) fstest.MapFS {
 const small = `flow: signin
 start: pass
 accept: { basic: [one-factor] }
-steps: { pass: { use: password.verify, next: done } }
+steps: { pass: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } } }
 `
 
 // TestVersion_AskedForByMany: after a restart an old version is made once, however many journeys wait for it, while the folder is loaded

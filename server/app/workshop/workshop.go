@@ -1,0 +1,76 @@
+// Package workshop is what tools for authors of flows work with: the actions and the names that settings declare, without a store or a secret.
+package workshop
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"github.com/stile-id/stile/actions/all"
+	"github.com/stile-id/stile/actions/federate"
+	"github.com/stile-id/stile/actions/passkey"
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/scripts/host"
+	"github.com/stile-id/stile/server/config"
+	"github.com/stile-id/stile/server/watch"
+)
+
+// Workshop is what tools for authors of flows know: the actions, and the names that settings declare. It opens no store and no secret,
+// and nothing in it runs.
+type Workshop struct {
+	World      check.World
+	Connectors []string // declared; nil without settings
+	Providers  []string
+	Declared   bool // there are settings: names they do not declare are wrong
+
+	hooks *host.Pool
+}
+
+// absent answers for the outside systems of a workshop.
+type absent struct{}
+
+// Call implements action.Connectors.
+func (absent) Call(context.Context, string, action.ConnectorRequest) (action.ConnectorReply, error) {
+	return action.ConnectorReply{}, fmt.Errorf("%w: nothing runs here", action.ErrConnector)
+}
+
+// New makes one for the flows of a deployment. Without settings any connector and provider is taken to be declared.
+func New(f *config.File, log *slog.Logger) (*Workshop, error) {
+	w := &Workshop{Declared: f != nil}
+	issuer, region := "http://localhost", ""
+	var providers []federate.Provider
+	if f != nil {
+		issuer, region = f.Issuer, f.Region
+		w.Connectors, w.Providers = slices.Sorted(maps.Keys(f.Connectors)), slices.Sorted(maps.Keys(f.Providers))
+		for _, name := range w.Providers {
+			providers = append(providers, federate.Provider{Name: name, Title: name, Vouches: f.Providers[name].Vouches})
+		}
+	}
+	known := federate.NewProviders(providers...)
+	keys, err := passkey.New(issuer, "Stile", nil)
+	if err != nil {
+		return nil, err
+	}
+	registry, err := all.Actions(all.Needs{Passkeys: keys, Providers: known, Connectors: absent{}, Region: region})
+	if err != nil {
+		return nil, err
+	}
+	if w.hooks, err = host.New(host.Options{Logger: log}); err != nil {
+		return nil, err
+	}
+	w.World = check.World{Registry: registry, Hooks: w.hooks, Consent: all.Consent}
+	if w.Declared {
+		w.World.Connector = func(name string) bool { return slices.Contains(w.Connectors, name) }
+		w.World.Provider = known.Has
+	}
+	return w, nil
+}
+
+// Compile checks a folder of flows.
+func (w *Workshop) Compile(folder watch.Folder) watch.Compiled { return watch.Compile(folder, w.World) }
+
+// Close ends what New began.
+func (w *Workshop) Close() error { return w.hooks.Close() }

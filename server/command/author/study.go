@@ -1,0 +1,93 @@
+package author
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/server/app/workshop"
+	"github.com/stile-id/stile/server/config"
+	"github.com/stile-id/stile/server/watch"
+)
+
+// bench is a folder of flows with what they may refer to.
+type bench struct {
+	*workshop.Workshop
+	dir string
+	set watch.Compiled
+}
+
+// study checks the flows a call is about: those of the settings, or those beside a flow named by its file, whatever is declared. Problems
+// are printed; with errors among them there is nothing to study.
+func (s Console) study(c *cobra.Command, settings string, flows ...string) (b *bench, err error) {
+	b = &bench{}
+	var f *config.File
+	switch _, missing := os.Stat(settings); {
+	case missing == nil || c.Flags().Changed("config"):
+		if f, err = s.Load(settings); err != nil {
+			return nil, err
+		}
+		b.dir = f.FlowsDir()
+	case !errors.Is(missing, fs.ErrNotExist):
+		return nil, missing
+	case isDir("flows"):
+		b.dir = "flows"
+	default:
+		b.dir = "."
+	}
+	for _, name := range flows {
+		if isYAML(name) || strings.ContainsAny(name, `/\`) {
+			b.dir = filepath.Dir(name)
+		}
+	}
+	if b.Workshop, err = workshop.New(f, s.Logger("error")); err != nil {
+		return nil, err
+	}
+	folder, err := watch.ReadFolder(os.DirFS(b.dir))
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	b.set = b.Compile(folder)
+	if b.set.Problems.Failed() {
+		diag.Render(s.Err, b.set.Problems, b.set.Sources)
+		return nil, errors.Join(s.Told, b.Close())
+	}
+	return b, nil
+}
+
+// create writes a file that is not there yet; one that appeared meanwhile is left as it is.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// flowName is the name of a flow that may be given by its file.
+func flowName(arg string) string {
+	if isYAML(arg) {
+		return strings.TrimSuffix(filepath.Base(arg), filepath.Ext(arg))
+	}
+	return arg
+}
+
+// write writes a result to a file in one stroke, or to standard output when none is named.
+func (s Console) write(to, text string) error {
+	if to == "" || to == "-" {
+		_, err := fmt.Fprint(s.Out, text)
+		return err
+	}
+	if _, err := os.Stat(to); errors.Is(err, fs.ErrNotExist) {
+		if err := create(to); err != nil {
+			return err
+		}
+	}
+	return replace(to, []byte(text))
+}
