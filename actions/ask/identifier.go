@@ -39,7 +39,7 @@ func Identifier(p Passkeys, region string) action.Action {
 	return action.Define(action.Spec{Name: "ask.identifier", Title: "Ask who it is", SilentCode: "login_required",
 		About: "Asks for an e-mail address, phone number or username. Naming somebody proves nothing and looks nothing up, so that a stranger learns nothing. With passkeys, the same page signs in by autofill. Elsewhere: Username Form (Keycloak), Username Collector (PingAM), Username authenticator (Curity)."},
 		func(c IdentifierSettings) action.Contract {
-			contract := action.Contract{Outcomes: []action.OutcomeSpec{{Name: "given", About: "an identifier was typed", Output: action.Describe[action.Named]()}}}
+			contract := action.Contract{Outcomes: []action.OutcomeSpec{{Name: "given", About: "an identifier was typed", Output: action.Produce[action.Named]()}}}
 			if c.Passkey == "autofill" {
 				contract.Outcomes = append(contract.Outcomes, action.OutcomeSpec{Name: "passkey", About: "a passkey was used", Gives: []verdict.FactSet{p.Gives()}, Sets: true})
 			}

@@ -55,7 +55,7 @@ func OIDC(p *Providers) action.Action {
 			}
 			return action.Contract{Browser: true, Uses: []action.Use{{Kind: action.UseProvider, Name: c.Provider, Setting: "provider"}},
 				Outcomes: []action.OutcomeSpec{
-					{Name: "ok", About: "the provider answered", Gives: []verdict.FactSet{facts}, Output: action.Describe[Answer]()},
+					{Name: "ok", About: "the provider answered", Gives: []verdict.FactSet{facts}, Output: action.Produce[Answer]()},
 					{Name: "cancelled", About: "the person came back without"},
 					{Name: "unavailable", About: "the provider does not answer, or not as it should", Silent: true}}}
 		}, p.run)

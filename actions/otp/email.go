@@ -33,7 +33,7 @@ func (e Email) Code() action.Action {
 	return action.Define(action.Spec{Name: "otp.email", Title: "Send a code by e-mail", SilentCode: "login_required",
 		About: "Sends a six-digit code, lets it be sent again a few times, and checks it. A code lives ten minutes and works once; guesses count with all others of that person. Strangers see the same page for every address. An e-mail code is no factor. Elsewhere: OTP Email Sender and Collector (PingAM), Email authenticator (Curity)."},
 		func(c EmailSettings) action.Contract {
-			ok := action.OutcomeSpec{Name: "ok", About: "the code is right", Gives: []verdict.FactSet{verdict.Set(verdict.EmailProved)}, Output: action.Describe[Proved]()}
+			ok := action.OutcomeSpec{Name: "ok", About: "the code is right", Gives: []verdict.FactSet{verdict.Set(verdict.EmailProved)}, Output: action.Produce[Proved]()}
 			if c.Purpose == "recovery" {
 				ok.Gives, ok.Sets = []verdict.FactSet{verdict.Set(verdict.Identified, verdict.EmailProved, verdict.RecoveryProved)}, true
 			}
