@@ -24,7 +24,7 @@ func Consent(d identity.Directory) action.Action {
 		About: "Asks whether the client may have what it wants. What was allowed before, by account and client, is not asked again unless the client asks for it (prompt=consent). Elsewhere: Consent (Keycloak), Consentor (Curity)."},
 		func(ConsentSettings) action.Contract {
 			return action.Contract{Needs: verdict.Formula{verdict.Set(verdict.Identified)}, Outcomes: []action.OutcomeSpec{
-				{Name: "allowed", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.Consented)}, Output: action.Describe[Consented](), Silent: true},
+				{Name: "allowed", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.Consented)}, Output: action.Produce[Consented](), Silent: true},
 				{Name: "refused"}}}
 		},
 		func(ctx context.Context, _ ConsentSettings, t *action.Turn) (action.Result, error) {

@@ -83,14 +83,17 @@ func Form(region string) action.Action {
 	return action.Define(action.Spec{Name: "ask.form", Title: "Ask for details",
 		About: "A page with fields the author declares, checked on the server: required, pattern, type, and a validate hook. The output holds a value for each field. Elsewhere: Attribute Collector, Page Node (PingAM), User Profile (Keycloak), Attribute Prompt (Curity)."},
 		func(c FormSettings) action.Contract {
-			props := map[string]any{}
+			props, there := map[string]any{}, []string{}
 			for _, f := range c.Fields {
+				if !f.Optional || f.Type != "number" { // an empty number is left out, an empty text is there
+					there = append(there, f.Name)
+				}
 				props[f.Name] = map[string]any{"type": map[string]string{"number": "number", "check": "boolean"}[f.Type]}
 				if f.Type != "number" && f.Type != "check" {
 					props[f.Name] = map[string]any{"type": "string"}
 				}
 			}
-			contract := action.Contract{Outcomes: []action.OutcomeSpec{{Name: "ok", Output: action.SchemaOf(map[string]any{"type": "object", "properties": props, "additionalProperties": false})}}}
+			contract := action.Contract{Outcomes: []action.OutcomeSpec{{Name: "ok", Output: action.SchemaOf(map[string]any{"type": "object", "properties": props, "required": there, "additionalProperties": false})}}}
 			if c.Validate != "" {
 				contract.Uses = []action.Use{{Kind: action.UseHook, Name: c.Validate, Setting: "validate"}}
 			}

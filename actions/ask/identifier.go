@@ -36,7 +36,7 @@ type Passkeys interface {
 
 // Identifier makes the action ask.identifier. region is the country of phone numbers without a prefix.
 func Identifier(p Passkeys, region string) action.Action {
-	named := action.Describe[action.Named]() // made once, whatever the number of steps
+	named := action.Produce[action.Named]() // made once, whatever the number of steps
 	return action.Define(action.Spec{Name: "ask.identifier", Title: "Ask who it is", SilentCode: "login_required",
 		About: "Asks for an e-mail address, phone number or username. Naming somebody proves nothing and looks nothing up, so that a stranger learns nothing. With passkeys, the same page signs in by autofill. Elsewhere: Username Form (Keycloak), Username Collector (PingAM), Username authenticator (Curity)."},
 		func(c IdentifierSettings) action.Contract {

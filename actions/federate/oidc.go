@@ -46,7 +46,7 @@ type pending struct {
 
 // OIDC makes the action federate.oidc.
 func OIDC(p *Providers) action.Action {
-	answer := action.Describe[Answer]() // made once, whatever the number of steps
+	answer := action.Produce[Answer]() // made once, whatever the number of steps
 	return action.Define(action.Spec{Name: "federate.oidc", Title: "Sign in with another provider", SilentCode: "login_required",
 		About: "Sends the person to an OpenID provider and checks what comes back: code flow with PKCE, state, nonce, issuer and signature. It proves an outside identity and sets no subject; account.link decides whose it is. Elsewhere: Identity Provider Redirector (Keycloak), Social Provider Handler (PingAM), OIDC authenticator (Curity)."},
 		func(c Settings) action.Contract {

@@ -30,7 +30,7 @@ type Email struct {
 
 // Code makes the action otp.email.
 func (e Email) Code() action.Action {
-	proved := action.Describe[Proved]() // made once, whatever the number of steps
+	proved := action.Produce[Proved]() // made once, whatever the number of steps
 	return action.Define(action.Spec{Name: "otp.email", Title: "Send a code by e-mail", SilentCode: "login_required",
 		About: "Sends a six-digit code, lets it be sent again a few times, and checks it. A code lives ten minutes and works once; guesses count with all others of that person. Strangers see the same page for every address. An e-mail code is no factor. Elsewhere: OTP Email Sender and Collector (PingAM), Email authenticator (Curity)."},
 		func(c EmailSettings) action.Contract {

@@ -22,8 +22,16 @@ func (s *Schema) JSON() json.RawMessage { return s.make() }
 // Describe makes the schema of a Go type from its json and jsonschema tags (`jsonschema:"title=…,description=…,enum=a,enum=b"`,
 // `jsonschema_description:"…"`). Unknown keys are refused; only fields tagged `jsonschema:"required"` are required.
 func Describe[T any]() *Schema {
+	return reflected[T](jsonschema.Reflector{Anonymous: true, DoNotReference: true, RequiredFromJSONSchemaTags: true})
+}
+
+// Produce makes the schema of a step's output from its Go type: every field is there unless it is tagged omitempty.
+func Produce[T any]() *Schema {
+	return reflected[T](jsonschema.Reflector{Anonymous: true, DoNotReference: true})
+}
+
+func reflected[T any](r jsonschema.Reflector) *Schema {
 	return &Schema{make: sync.OnceValue(func() []byte {
-		r := jsonschema.Reflector{Anonymous: true, DoNotReference: true, RequiredFromJSONSchemaTags: true}
 		s := r.ReflectFromType(reflect.TypeFor[T]())
 		s.Version = ""
 		b, err := json.Marshal(s)

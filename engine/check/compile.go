@@ -62,7 +62,7 @@ func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
 		b.graph()
 		b.data()
 	}
-	b.problems = dedupe(b.problems)
+	b.problems = b.problems.Unique()
 	b.program.Flawed = b.flawed
 	if b.problems.Failed() {
 		return nil, b.problems
@@ -287,15 +287,3 @@ func (b *build) consent() {
 
 // ConsentPath is the path of the consent step; `done` is no name a step of a flow may have.
 const ConsentPath = "done/consent"
-
-func dedupe(ps diag.Problems) diag.Problems {
-	seen := map[diag.Problem]bool{}
-	out := ps[:0]
-	for _, p := range ps.Sorted() {
-		if !seen[p] {
-			seen[p] = true
-			out = append(out, p)
-		}
-	}
-	return out
-}

@@ -79,6 +79,16 @@ func (b *build) data() {
 	if len(b.reads) == 0 {
 		return
 	}
+	a := b.assign()
+	for _, r := range b.reads {
+		if in, reached := a.in[r.node.Path]; reached {
+			a.check(r, in)
+		}
+	}
+}
+
+// assign computes what is certain at each node that can be reached.
+func (b *build) assign() *assigned {
 	a := &assigned{b: b, number: map[string]int{}, in: map[string]bits{}}
 	for _, path := range slices.Sorted(maps.Keys(b.program.Nodes)) {
 		a.number[path] = len(a.number) + 1
@@ -114,11 +124,7 @@ func (b *build) data() {
 			}
 		}
 	}
-	for _, r := range b.reads {
-		if in, reached := a.in[r.node.Path]; reached {
-			a.check(r, in)
-		}
-	}
+	return a
 }
 
 func (a *assigned) check(r reading, in bits) {
@@ -126,14 +132,14 @@ func (a *assigned) check(r reading, in bits) {
 	at := r.read.At
 	switch parts[0] {
 	case "request":
-		if len(parts) > 1 && !slices.Contains(requestFields(), parts[1]) {
-			a.b.add("STILE-D01", at, near(parts[1], requestFields()), "the request has no %q", parts[1])
+		if len(parts) > 1 && !slices.Contains(RequestFields(), parts[1]) {
+			a.b.add("STILE-D01", at, near(parts[1], RequestFields()), "the request has no %q", parts[1])
 		}
 	case "subject":
 		if !in.has(0) {
 			a.b.add("STILE-D02", at, "read it only behind a step that sets a subject, such as password.verify", "%s reads %s, but on this path nobody is identified yet: %s", r.what, r.read.Path, a.lacking(r.node.Path, 0))
-		} else if len(parts) > 1 && !slices.Contains(subjectFields(), parts[1]) {
-			a.b.add("STILE-D01", at, near(parts[1], subjectFields()), "the subject has no %q", parts[1])
+		} else if len(parts) > 1 && !slices.Contains(SubjectFields(), parts[1]) {
+			a.b.add("STILE-D01", at, near(parts[1], SubjectFields()), "the subject has no %q", parts[1])
 		}
 	case "steps":
 		if len(parts) > 1 {
@@ -179,7 +185,7 @@ func (a *assigned) step(r reading, in bits, parts []string) {
 		a.b.add("STILE-D01", r.read.At, near(parts[0], names), "%s reads step %q, which this flow does not have", r.what, parts[0])
 		return
 	}
-	fields, any, gives := outputFields(a.b.program, n)
+	fields, any, gives := a.b.program.Fields(n)
 	switch {
 	case !gives:
 		a.b.add("STILE-D03", r.read.At, "see the action's page for what it outputs", "%s reads %s, but %s outputs nothing", r.what, r.read.Path, n.Spec.Name)
@@ -190,8 +196,8 @@ func (a *assigned) step(r reading, in bits, parts []string) {
 	}
 }
 
-// outputFields lists the fields every output of a step has; any is true when an output may have any.
-func outputFields(p *Program, n *Node) (fields []string, any, gives bool) {
+// Fields lists the fields an output of a step may have; any is true when it may have others too, gives is false when it has no output.
+func (p *Program) Fields(n *Node) (fields []string, any, gives bool) {
 	if n.Enter != nil {
 		leave := p.Nodes[n.Path+"/!"+flow.Done]
 		if leave == nil {
@@ -268,11 +274,12 @@ func meant(name string, known []string, otherwise string) string {
 	return otherwise
 }
 
-// requestFields and subjectFields are what `request` and `subject` hold for templates and hooks.
-func requestFields() []string {
+// RequestFields is what `request` holds for templates and hooks.
+func RequestFields() []string {
 	return []string{"acr", "authorization_details", "client", "client_name", "essential_acr", "ip", "locale", "login_hint", "max_age", "scopes", "user_agent"}
 }
 
-func subjectFields() []string {
+// SubjectFields is what `subject` holds.
+func SubjectFields() []string {
 	return []string{"attributes", "credentials", "email", "email_verified", "id", "identifiers", "phone", "status", "username"}
 }

@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/engine/settings"
+	"github.com/stile-id/stile/engine/verdict"
 )
 
 // wire connects a step's outcomes to their targets and tells of those that lead nowhere.
@@ -117,7 +119,7 @@ func (b *build) uses(s *flow.Step, n *Node) {
 				b.add("STILE-D05", at, "declare it under `providers:` in the settings file", "there is no provider %q", u.Name)
 			}
 		case action.UseAssurance:
-			if !slices.ContainsFunc(b.program.Accept, func(a acceptance) bool { return a.Name == u.Name }) {
+			if !slices.ContainsFunc(b.program.Accept, func(a verdict.Assurance) bool { return a.Name == u.Name }) {
 				b.add("STILE-D06", at, "add it to `accept:` at the top of the flow, with the facts that reach it", "%q is no assurance this flow accepts", u.Name)
 			}
 		case action.UseVar:
@@ -130,7 +132,7 @@ func (b *build) uses(s *flow.Step, n *Node) {
 	}
 	for _, h := range []struct {
 		name string
-		at   flowPos
+		at   diag.Pos
 	}{{s.Before, s.BeforeAt}, {s.After, s.AfterAt}} {
 		if h.name != "" {
 			b.function(n, h.name, h.at, s, false)
@@ -185,7 +187,7 @@ func (b *build) call(s *flow.Step, n *Node, scope string) {
 	b.calling = b.calling[:len(b.calling)-1]
 }
 
-func (b *build) inputs(s *flow.Step, n *Node, f *flow.Flow, at flowPos) {
+func (b *build) inputs(s *flow.Step, n *Node, f *flow.Flow, at diag.Pos) {
 	given, _ := s.With.Path("inputs")
 	if m := s.With.Member("inputs"); m == nil {
 		given = nil

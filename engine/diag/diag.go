@@ -71,6 +71,19 @@ func (ps Problems) Sorted() Problems {
 	return out
 }
 
+// Unique returns the problems sorted, each told once.
+func (ps Problems) Unique() Problems {
+	seen := map[Problem]bool{}
+	var out Problems
+	for _, p := range ps.Sorted() {
+		if !seen[p] {
+			seen[p] = true
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // Error joins the messages on one line each, without source lines; it lets Problems travel as an error.
 func (ps Problems) Error() string {
 	lines := make([]string, 0, len(ps))

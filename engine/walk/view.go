@@ -30,6 +30,27 @@ func (v *view) Request() journey.Request {
 	return r
 }
 
+// asked is the request as ${…} and hooks see it: lists are there though they are empty.
+func (v *view) asked() any {
+	r := v.Request()
+	return struct {
+		journey.Request
+		Client       string   `json:"client"`
+		Scopes       []string `json:"scopes"`
+		ACR          []string `json:"acr"`
+		EssentialACR []string `json:"essential_acr"`
+		Locale       []string `json:"locale"`
+	}{r, r.Client, listed(r.Scopes), listed(r.ACR), listed(r.EssentialACR), listed(r.Locale)}
+}
+
+// listed is a list that is written as one, though it is empty.
+func listed[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
 func (v *view) Journey() string   { return v.w.Journey.ID }
 func (v *view) SubjectID() string { return v.w.Journey.State.Subject }
 
@@ -84,7 +105,7 @@ func (v *view) Value(ctx context.Context, path string) (json.RawMessage, bool) {
 	root, rest, _ := strings.Cut(path, ".")
 	switch root {
 	case "request":
-		raw, err := json.Marshal(v.Request())
+		raw, err := json.Marshal(v.asked())
 		return dig(raw, rest, err)
 	case "subject":
 		a, err := v.Subject(ctx)
@@ -191,7 +212,7 @@ func (v *view) argument(ctx context.Context, reads []check.Read) (map[string]any
 	for _, x := range v.w.Journey.State.Claims {
 		claims[x.Name] = x.Value
 	}
-	arg := map[string]any{"request": v.Request(), "steps": steps, "vars": vars, "inputs": inputs, "claims": claims, "evidence": v.proved()}
+	arg := map[string]any{"request": v.asked(), "steps": steps, "vars": vars, "inputs": inputs, "claims": claims, "evidence": v.proved()}
 	if v.w.Journey.State.Subject != "" && wants(reads, "subject") {
 		a, err := v.Subject(ctx)
 		if err != nil {
@@ -213,7 +234,11 @@ func wants(reads []check.Read, root string) bool {
 
 // subject is an account as templates and hooks see it: no credential's data ever.
 func subject(a *identity.Account) map[string]any {
-	out := map[string]any{"id": a.ID, "status": a.Status, "attributes": a.Attributes}
+	attributes := a.Attributes
+	if attributes == nil {
+		attributes = map[string]json.RawMessage{}
+	}
+	out := map[string]any{"id": a.ID, "status": a.Status, "attributes": attributes}
 	kinds := map[string]int{}
 	for _, c := range a.Credentials {
 		kinds[string(c.Kind)]++
@@ -240,7 +265,7 @@ func (v *view) proved() []map[string]any {
 	out := []map[string]any{}
 	for _, e := range v.w.Journey.State.Evidence {
 		out = append(out, map[string]any{
-			"method": e.Method, "facts": e.Facts, "amr": e.AMR, "at": e.At.Unix(), "age": int(v.w.Now.Sub(e.At).Seconds()),
+			"method": e.Method, "facts": listed(e.Facts), "amr": listed(e.AMR), "at": e.At.Unix(), "age": int(v.w.Now.Sub(e.At).Seconds()),
 			"phishingResistant": e.Facts.Has(verdict.PhishingResistant), "userVerified": e.Facts.Has(verdict.UserVerified),
 			"credential": e.Credential,
 		})

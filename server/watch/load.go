@@ -64,14 +64,16 @@ func ReadFolder(fsys fs.FS) (Folder, error) {
 // Compiled is a set of flows that checked.
 type Compiled struct {
 	Programs map[string]*check.Program
-	Proofs   map[string]proof.Result // by flow, of those that compiled
-	Problems diag.Problems           // warnings and notes, or errors when Programs is nil
+	Sound    map[string]*check.Program // those that checked, though others did not
+	Flows    map[string]*flow.Flow     // as far as they could be read
+	Proofs   map[string]proof.Result   // by flow, of those that compiled
+	Problems diag.Problems             // warnings and notes, or errors when Programs is nil
 	Sources  diag.Sources
 }
 
 // Compile checks all flows of a folder. world's Flow is filled in.
 func Compile(folder Folder, world check.World) Compiled {
-	out := Compiled{Sources: diag.Sources{}, Proofs: map[string]proof.Result{}}
+	out := Compiled{Sources: diag.Sources{}, Sound: map[string]*check.Program{}, Flows: map[string]*flow.Flow{}, Proofs: map[string]proof.Result{}}
 	sources := map[string]check.Source{}
 	var names []string
 	for _, file := range slices.Sorted(keys(folder)) {
@@ -104,23 +106,24 @@ func Compile(folder Folder, world check.World) Compiled {
 	world.Flow = func(name string) (check.Source, bool) { s, ok := sources[name]; return s, ok }
 	world.Flows = func() []string { return names }
 	compiler := check.NewCompiler(world)
-	programs := map[string]*check.Program{}
 	for _, name := range names {
+		out.Flows[name] = sources[name].Flow
 		p, ps := compiler.Compile(sources[name])
 		out.Problems = append(out.Problems, ps...)
 		if p != nil {
-			programs[name] = p
+			out.Sound[name] = p
 			out.Proofs[name] = proof.Prove(p)
 			out.Problems = append(out.Problems, out.Proofs[name].Problems...)
 		}
 	}
-	out.Problems = unique(out.Problems)
+	out.Problems = out.Problems.Unique()
 	if !out.Problems.Failed() {
-		out.Programs = programs
+		out.Programs = out.Sound
 	}
 	return out
 }
 
+// IsFlow reports whether a file of a folder holds a flow, by its name.
 func IsFlow(file string) bool {
 	ext := path.Ext(file)
 	return (ext == ".yaml" || ext == ".yml" || ext == ".json") && !strings.Contains(path.Base(file), ".test.")
@@ -143,18 +146,6 @@ func keys(f Folder) func(func(string) bool) {
 			}
 		}
 	}
-}
-
-func unique(ps diag.Problems) diag.Problems {
-	seen := map[diag.Problem]bool{}
-	var out diag.Problems
-	for _, p := range ps.Sorted() {
-		if !seen[p] {
-			seen[p] = true
-			out = append(out, p)
-		}
-	}
-	return out
 }
 
 // pack and unpack write a folder down for the ledger, so that a version can be compiled again after a restart.

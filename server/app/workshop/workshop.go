@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/stile-id/stile/actions/all"
 	"github.com/stile-id/stile/actions/federate"
 	"github.com/stile-id/stile/actions/passkey"
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/scripts/host"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/watch"
@@ -26,7 +28,8 @@ type Workshop struct {
 	Providers  []string
 	Declared   bool // there are settings: names they do not declare are wrong
 
-	hooks *host.Pool
+	hooks   *host.Pool
+	actions func(*federate.Providers) (action.Registry, error)
 }
 
 // absent answers for the outside systems of a workshop.
@@ -37,7 +40,8 @@ func (absent) Call(context.Context, string, action.ConnectorRequest) (action.Con
 	return action.ConnectorReply{}, fmt.Errorf("%w: nothing runs here", action.ErrConnector)
 }
 
-// New makes one for the flows of a deployment. Without settings any connector and provider is taken to be declared.
+// New makes one for the flows of a deployment. Without settings any connector and provider is taken to be declared, and a provider to vouch for
+// one factor.
 func New(f *config.File, log *slog.Logger) (*Workshop, error) {
 	w := &Workshop{Declared: f != nil}
 	issuer, region := "http://localhost", ""
@@ -49,12 +53,15 @@ func New(f *config.File, log *slog.Logger) (*Workshop, error) {
 			providers = append(providers, federate.Provider{Name: name, Title: name, Vouches: f.Providers[name].Vouches})
 		}
 	}
-	known := federate.NewProviders(providers...)
 	keys, err := passkey.New(issuer, "Stile", nil)
 	if err != nil {
 		return nil, err
 	}
-	registry, err := all.Actions(all.Needs{Passkeys: keys, Providers: known, Connectors: absent{}, Region: region})
+	w.actions = func(p *federate.Providers) (action.Registry, error) {
+		return all.Actions(all.Needs{Passkeys: keys, Providers: p, Connectors: absent{}, Region: region})
+	}
+	known := federate.NewProviders(providers...)
+	registry, err := w.actions(known)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +77,35 @@ func New(f *config.File, log *slog.Logger) (*Workshop, error) {
 }
 
 // Compile checks a folder of flows.
-func (w *Workshop) Compile(folder watch.Folder) watch.Compiled { return watch.Compile(folder, w.World) }
+func (w *Workshop) Compile(folder watch.Folder) watch.Compiled {
+	world := w.World
+	if !w.Declared {
+		if registry, err := w.actions(named(folder)); err == nil { // else the one without providers tells the same
+			world.Registry = registry
+		}
+	}
+	return watch.Compile(folder, world)
+}
+
+// named are the providers that flows of a folder speak of.
+func named(folder watch.Folder) *federate.Providers {
+	var list []federate.Provider
+	for file, text := range folder {
+		if !watch.IsFlow(file) {
+			continue
+		}
+		f, _ := flow.Read(file, text)
+		if f == nil {
+			continue
+		}
+		for _, s := range f.Steps {
+			if name := s.With.Get("provider"); name != nil && name.Kind == flow.String && strings.HasPrefix(s.Use, "federate.") {
+				list = append(list, federate.Provider{Name: name.Text, Title: name.Text, Vouches: "one-factor"})
+			}
+		}
+	}
+	return federate.NewProviders(list...)
+}
 
 // Close ends what New began.
 func (w *Workshop) Close() error { return w.hooks.Close() }

@@ -19,13 +19,28 @@ import (
 // bench is a folder of flows with what they may refer to.
 type bench struct {
 	*workshop.Workshop
-	dir string
-	set watch.Compiled
+	dir    string
+	folder watch.Folder
+	set    watch.Compiled
 }
 
-// study checks the flows a call is about: those of the settings, or those beside a flow named by its file, whatever is declared. Problems
-// are printed; with errors among them there is nothing to study.
-func (s Console) study(c *cobra.Command, settings string, flows ...string) (b *bench, err error) {
+// study checks the flows a call is about. Problems are printed; with errors among them there is nothing to study.
+func (s Console) study(c *cobra.Command, settings string, flows ...string) (*bench, error) {
+	b, err := s.open(c, settings, flows...)
+	if err != nil {
+		return nil, err
+	}
+	b.set = b.Compile(b.folder)
+	if b.set.Problems.Failed() {
+		diag.Render(s.Err, b.set.Problems, b.set.Sources)
+		return nil, errors.Join(s.Told, b.Close())
+	}
+	return b, nil
+}
+
+// open reads the flows a call is about: those of the settings, or those beside a flow named by its file. Without settings whatever
+// flows name is taken to be declared.
+func (s Console) open(c *cobra.Command, settings string, flows ...string) (b *bench, err error) {
 	b = &bench{}
 	var f *config.File
 	switch _, missing := os.Stat(settings); {
@@ -49,14 +64,8 @@ func (s Console) study(c *cobra.Command, settings string, flows ...string) (b *b
 	if b.Workshop, err = workshop.New(f, s.Logger("error")); err != nil {
 		return nil, err
 	}
-	folder, err := watch.ReadFolder(os.DirFS(b.dir))
-	if err != nil {
+	if b.folder, err = watch.ReadFolder(os.DirFS(b.dir)); err != nil {
 		return nil, errors.Join(err, b.Close())
-	}
-	b.set = b.Compile(folder)
-	if b.set.Problems.Failed() {
-		diag.Render(s.Err, b.set.Problems, b.set.Sources)
-		return nil, errors.Join(s.Told, b.Close())
 	}
 	return b, nil
 }
