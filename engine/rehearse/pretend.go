@@ -42,7 +42,7 @@ func Pretend(steps map[string]cases.Pretence, accounts []cases.Account) walk.Pre
 				return res, true, fmt.Errorf("%w: pretending %s.%s: nobody says whom it sets; write { outcome: %s, subject: … }", action.ErrConnector, n.Path, p.Outcome, p.Outcome)
 			}
 		}
-		res.Evidence = evidence(facts, res, p, t)
+		res.Evidence = evidence(facts, o.Apart, res, p, t)
 		return res, true, nil
 	}
 }
@@ -65,9 +65,9 @@ func whom(p cases.Pretence, accounts []cases.Account, v action.View) string {
 	return ""
 }
 
-// evidence is the record of what is pretended to be proved. Of an outside identity or an address that no account is tied to yet it is
-// about nobody, as the real steps' is.
-func evidence(facts verdict.FactSet, res action.Result, p cases.Pretence, t *action.Turn) []verdict.Evidence {
+// evidence is the record of what is pretended to be proved. What a step proves apart from the subject, of an address or an outside
+// identity, is about no account, as the real steps' is.
+func evidence(facts verdict.FactSet, apart bool, res action.Result, p cases.Pretence, t *action.Turn) []verdict.Evidence {
 	e := verdict.Evidence{Method: "pretended", At: t.Now, Subject: res.Subject}
 	provider := ""
 	for _, f := range facts {
@@ -82,7 +82,7 @@ func evidence(facts verdict.FactSet, res action.Result, p cases.Pretence, t *act
 	if len(e.Facts) == 0 {
 		return nil
 	}
-	if res.Subject == "" && provider == "" {
+	if res.Subject == "" && !apart {
 		e.Subject = t.View.SubjectID()
 	}
 	if provider != "" {

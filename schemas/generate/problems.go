@@ -11,7 +11,7 @@ import (
 // groups are the headings of codes, by the letter.
 func groups() map[byte]string {
 	return map[byte]string{'A': "Assurance: what a flow proves", 'C': "Settings and clients", 'D': "Data: what is read and declared", 'F': "Form: how a flow is written",
-		'G': "Graph: where outcomes lead", 'H': "Hooks: what scripts may do", 'T': "Themes and words"}
+		'G': "Graph: where outcomes lead", 'H': "Hooks: what scripts may do", 'R': "Rehearsal: test files", 'T': "Themes and words"}
 }
 
 // problemPages is the page of codes, made from their archives and from what a check says of them.
@@ -21,7 +21,7 @@ func problemPages() ([]byte, error) {
 		return nil, err
 	}
 	var out strings.Builder
-	out.WriteString("# Problems\n\nWhat `stile check` tells, by code; `stile explain CODE` prints the same. Errors refuse a text, warnings do so under `--strict`, notes say what cannot be known.\n")
+	out.WriteString("# Problems\n\nWhat `stile check` and `stile test` tell, by code; `stile explain CODE` prints the same. Errors refuse a text, warnings do so under `--strict`, notes say what cannot be known.\n")
 	letter := byte(0)
 	for _, p := range pages {
 		if l := p.Code[len("STILE-")]; l != letter {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -109,7 +108,7 @@ func (t *tester) options(dir bool) (rehearsal.Options, host.Options, error) {
 		o.Providers = providers(f)
 		hooks.Deadline, hooks.Memory, hooks.Isolation = time.Duration(f.Hooks.Deadline), uint64(f.Hooks.Memory)<<20, f.Hooks.Isolation
 		if !dir {
-			o.Path = folder(f)
+			o.Path = f.FlowsDir()
 		}
 	}
 	if info, err := os.Stat(o.Path); err != nil || !info.IsDir() {
@@ -117,16 +116,6 @@ func (t *tester) options(dir bool) (rehearsal.Options, host.Options, error) {
 	}
 	o.Flows = os.DirFS(o.Path)
 	return o, hooks, nil
-}
-
-func folder(f *config.File) string {
-	switch {
-	case f.Flows == "":
-		return filepath.Join(f.Dir, "flows")
-	case filepath.IsAbs(f.Flows):
-		return f.Flows
-	}
-	return filepath.Join(f.Dir, f.Flows)
 }
 
 // providers are those of the settings; no secret of theirs is needed.

@@ -38,7 +38,7 @@ func (t *Theatre) read() (diag.Problems, diag.Sources, error) {
 		golden, err := fs.ReadFile(t.o.Flows, prompts(name))
 		if err == nil {
 			if err := json.Unmarshal(golden, &f.Golden); err != nil {
-				problems.Add("STILE-T12", diag.Pos{File: t.shown(prompts(name))}, "`stile test --update` writes it anew", "the golden prompts cannot be read: %v", err)
+				problems.Add("STILE-R12", diag.Pos{File: t.shown(prompts(name))}, "`stile test --update` writes it anew", "the golden prompts cannot be read: %v", err)
 			}
 		}
 		t.Files = append(t.Files, f)

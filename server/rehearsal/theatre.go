@@ -79,8 +79,8 @@ func Open(ctx context.Context, o Options) (t *Theatre, problems diag.Problems, s
 	if t.folder, err = watch.ReadFolder(o.Flows); err != nil {
 		return t, nil, nil, err
 	}
-	if problems, sources, err = t.read(); err != nil || problems.Failed() {
-		return t, problems, sources, err
+	if problems, sources, err = t.read(); err != nil || problems.Failed() && o.Undeclared {
+		return t, problems, sources, err // what is declared is not known
 	}
 	if o.Undeclared {
 		t.declare()

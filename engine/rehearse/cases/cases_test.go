@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/engine/flow/format"
 	"github.com/stile-id/stile/engine/rehearse/cases"
 )
 
@@ -115,10 +116,8 @@ func TestWrite(t *testing.T) {
 		if second := again(t, back); string(first) != string(second) {
 			t.Errorf("%s is written another way each time:\n%s\n%s", name, first, second)
 		}
-		for _, line := range strings.Split(string(first), "\n") {
-			if len(line) > 240 {
-				t.Errorf("%s has a line of %d characters", name, len(line))
-			}
+		if formed, ps := format.Format(name, first); len(ps) > 0 || string(formed) != string(first) {
+			t.Errorf("%s is not in canonical form: %v\n%s\n%s", name, ps, formed, first)
 		}
 	}
 }

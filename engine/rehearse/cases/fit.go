@@ -26,10 +26,10 @@ func (f *File) Fit(d Declared) diag.Problems {
 	p := d.Programs[f.Flow]
 	switch {
 	case p == nil:
-		ps.Add("STILE-T08", r.at("flow"), near(f.Flow, slices.Sorted(maps.Keys(d.Programs)), "flows are: "), "there is no flow %q", f.Flow)
+		ps.Add("STILE-R08", r.at("flow"), near(f.Flow, slices.Sorted(maps.Keys(d.Programs)), "flows are: "), "there is no flow %q", f.Flow)
 		return ps
 	case p.Callable:
-		ps.Add("STILE-T08", r.at("flow"), "test it through a flow that calls it, or give its inputs defaults", "flow %s can only be called by another", f.Flow)
+		ps.Add("STILE-R08", r.at("flow"), "test it through a flow that calls it, or give its inputs defaults", "flow %s can only be called by another", f.Flow)
 		return ps
 	}
 	for _, m := range members(f.root.Get("unreachable")) {
@@ -38,7 +38,7 @@ func (f *File) Fit(d Declared) diag.Problems {
 	fit := func(scripts map[string][]Exchange, at ...string) {
 		for _, name := range slices.Sorted(maps.Keys(scripts)) {
 			if !slices.Contains(d.Connectors, name) {
-				ps.Add("STILE-T11", r.keyAt(name, at...), near(name, d.Connectors, "declare it below `connectors:` in the settings; declared are: "), "there is no connector %q", name)
+				ps.Add("STILE-R11", r.keyAt(name, at...), near(name, d.Connectors, "declare it below `connectors:` in the settings; declared are: "), "there is no connector %q", name)
 			}
 		}
 	}
@@ -51,7 +51,7 @@ func (f *File) Fit(d Declared) diag.Problems {
 		for j, name := range c.Down {
 			if !slices.Contains(d.Connectors, name) && !slices.Contains(d.Providers, name) {
 				known := append(slices.Clone(d.Connectors), d.Providers...)
-				ps.Add("STILE-T11", r.at(append(at, "down", strconv.Itoa(j))...), near(name, known, "declared are: "), "there is no connector or provider %q", name)
+				ps.Add("STILE-R11", r.at(append(at, "down", strconv.Itoa(j))...), near(name, known, "declared are: "), "there is no connector or provider %q", name)
 			}
 		}
 		for _, step := range slices.Sorted(maps.Keys(c.Pretend)) {
@@ -95,7 +95,7 @@ func (r reader) step(p *check.Program, step string, at diag.Pos) bool {
 	if n := p.Nodes[step]; n != nil && n.Leave == nil {
 		return true
 	}
-	r.add("STILE-T09", at, nearStep(step, steps(p)), "flow %s has no step %q", p.Name, step)
+	r.add("STILE-R09", at, nearStep(step, steps(p)), "flow %s has no step %q", p.Name, step)
 	return false
 }
 
@@ -114,7 +114,7 @@ func (r reader) outcome(p *check.Program, step, outcome string, at diag.Pos) {
 	if slices.Contains(names, outcome) || outcome == string(action.Failed) {
 		return
 	}
-	r.add("STILE-T10", at, near(outcome, names, "its outcomes are: "), "step %s has no outcome %q", step, outcome)
+	r.add("STILE-R10", at, near(outcome, names, "its outcomes are: "), "step %s has no outcome %q", step, outcome)
 }
 
 // steps lists the paths of a program's steps, those of called flows behind their caller.

@@ -36,11 +36,11 @@ func Schema() *action.Schema { return action.Describe[File]() }
 func Read(path string, source []byte) (*File, diag.Problems) {
 	var ps diag.Problems
 	if len(source) > maxSource {
-		ps.Add("STILE-T01", diag.Pos{File: path}, "split it by the flows it tests", "the file is larger than %d MiB", maxSource>>20)
+		ps.Add("STILE-R01", diag.Pos{File: path}, "split it by the flows it tests", "the file is larger than %d MiB", maxSource>>20)
 		return nil, ps
 	}
 	if len(bytes.TrimSpace(source)) == 0 {
-		ps.Add("STILE-T01", diag.Pos{File: path, Line: 1, Col: 1}, begins, "the file is empty")
+		ps.Add("STILE-R01", diag.Pos{File: path, Line: 1, Col: 1}, begins, "the file is empty")
 		return nil, ps
 	}
 	n, ps := flow.Parse(path, source)
@@ -48,11 +48,11 @@ func Read(path string, source []byte) (*File, diag.Problems) {
 		return nil, ps
 	}
 	if n.Kind != flow.Map {
-		ps.Add("STILE-T01", n.At, begins, "this is %s where a map belongs", n.Kind)
+		ps.Add("STILE-R01", n.At, begins, "this is %s where a map belongs", n.Kind)
 		return nil, ps
 	}
-	if err := settings.NewSchemas().Check("STILE-T02", Schema(), n, n.At, &ps); err != nil {
-		ps.Add("STILE-T02", n.At, "", "the file cannot be checked: %v", err)
+	if err := settings.NewSchemas().Check("STILE-R02", Schema(), n, n.At, &ps); err != nil {
+		ps.Add("STILE-R02", n.At, "", "the file cannot be checked: %v", err)
 	}
 	r := reader{&File{Path: path, Source: source, root: n}, &ps}
 	r.unions()
@@ -85,7 +85,7 @@ func (r reader) unions() {
 		return
 	}
 	if len(cases.Items) > maxCases {
-		r.add("STILE-T01", cases.At, "split the file", "the file has more than %d cases", maxCases)
+		r.add("STILE-R01", cases.At, "split the file", "the file has more than %d cases", maxCases)
 	}
 	for _, c := range cases.Items {
 		if answers := c.Get("answers"); answers != nil {
@@ -98,9 +98,9 @@ func (r reader) unions() {
 				v := m.Value
 				switch raw, _ := v.MarshalJSON(); {
 				case v.Kind == flow.Null || v.Kind == flow.String && v.Text == "":
-					r.add("STILE-T03", v.At, "name one of its outcomes, or error", "step %s is replaced by nothing", m.Key)
+					r.add("STILE-R03", v.At, "name one of its outcomes, or error", "step %s is replaced by nothing", m.Key)
 				case json.Unmarshal(raw, &Pretence{}) != nil:
-					r.add("STILE-T03", v.At, "write an outcome, or { outcome: …, subject: …, output: …, proves: […] }", "step %s cannot be replaced by this", m.Key)
+					r.add("STILE-R03", v.At, "write an outcome, or { outcome: …, subject: …, output: …, proves: […] }", "step %s cannot be replaced by this", m.Key)
 				}
 			}
 		}
@@ -113,33 +113,33 @@ func (r reader) answer(a *flow.Node) {
 		return // the schema's words suffice
 	}
 	if len(a.Members) != 1 {
-		r.add("STILE-T03", a.At, form+"; one entry for each", "an answer names one step, not %d", len(a.Members))
+		r.add("STILE-R03", a.At, form+"; one entry for each", "an answer names one step, not %d", len(a.Members))
 		return
 	}
 	m := a.Members[0]
 	switch {
 	case m.Key == wordWait && m.Value.Kind == flow.String:
 		if _, err := action.ParseDuration(m.Value.Text); err != nil {
-			r.add("STILE-T05", m.Value.At, "write a time span such as 30s, 5m or 12h", "%q is no time span", m.Value.Text)
+			r.add("STILE-R05", m.Value.At, "write a time span such as 30s, 5m or 12h", "%q is no time span", m.Value.Text)
 		}
 		return
 	case m.Key == "", m.Value.Kind != flow.Map:
-		r.add("STILE-T03", m.Value.At, form, "what is answered at %s is %s where a map of fields belongs", m.Key, m.Value.Kind)
+		r.add("STILE-R03", m.Value.At, form, "what is answered at %s is %s where a map of fields belongs", m.Key, m.Value.Kind)
 		return
 	}
 	for _, f := range m.Value.Members {
 		switch f.Key {
 		case wordElsewhere:
 			if f.Value.Kind != flow.Bool {
-				r.add("STILE-T03", f.Value.At, "write true, or leave it out", "elsewhere is %s where true or false belongs", f.Value.Kind)
+				r.add("STILE-R03", f.Value.At, "write true, or leave it out", "elsewhere is %s where true or false belongs", f.Value.Kind)
 			}
 		case wordProvider:
 			if raw, _ := f.Value.MarshalJSON(); json.Unmarshal(raw, &Visit{}) != nil {
-				r.add("STILE-T03", f.Value.At, "write claims, { error: access_denied } or down", "nobody comes back from a provider with this")
+				r.add("STILE-R03", f.Value.At, "write claims, { error: access_denied } or down", "nobody comes back from a provider with this")
 			}
 		case wordFields:
 			if f.Value.Kind != flow.Map {
-				r.add("STILE-T03", f.Value.At, "write { field: text }", "fields is %s where a map belongs", f.Value.Kind)
+				r.add("STILE-R03", f.Value.At, "write { field: text }", "fields is %s where a map belongs", f.Value.Kind)
 				continue
 			}
 			for _, x := range f.Value.Members {
@@ -153,7 +153,7 @@ func (r reader) answer(a *flow.Node) {
 
 func (r reader) text(m flow.Member) {
 	if m.Value.Kind != flow.String {
-		r.add("STILE-T03", m.Value.At, "write a text, in quotes where it looks like something else", "field %s is %s where a text belongs", m.Key, m.Value.Kind)
+		r.add("STILE-R03", m.Value.At, "write a text, in quotes where it looks like something else", "field %s is %s where a text belongs", m.Key, m.Value.Kind)
 	}
 }
 
@@ -161,7 +161,7 @@ func (r reader) text(m flow.Member) {
 func (r reader) decodes(n *flow.Node, into any) {
 	raw, _ := n.MarshalJSON()
 	if err := json.Unmarshal(raw, into); err != nil {
-		r.add("STILE-T05", n.At, "see docs/guides/testing.md", "this cannot be read: %v", err)
+		r.add("STILE-R05", n.At, "see docs/guides/testing.md", "this cannot be read: %v", err)
 	}
 }
 
@@ -208,7 +208,7 @@ func (r reader) times(given *flow.Node) {
 	for _, s := range sessions.Items {
 		if v := s.Get("age"); v != nil {
 			if _, err := action.ParseDuration(v.Text); err != nil {
-				r.add("STILE-T05", v.At, "write a time span such as 30s, 5m or 12h", "%q is no time span", v.Text)
+				r.add("STILE-R05", v.At, "write a time span such as 30s, 5m or 12h", "%q is no time span", v.Text)
 			}
 		}
 	}
@@ -217,14 +217,14 @@ func (r reader) times(given *flow.Node) {
 func (r reader) time(v *flow.Node) {
 	t, err := time.Parse(time.RFC3339, v.Text)
 	if err != nil || t.Year() < 2000 || t.Year() > 2200 {
-		r.add("STILE-T05", v.At, "write 2026-01-05T09:00:00Z", "%q is no time between 2000 and 2200", v.Text)
+		r.add("STILE-R05", v.At, "write 2026-01-05T09:00:00Z", "%q is no time between 2000 and 2200", v.Text)
 	}
 }
 
 // sound judges what the values say of each other.
 func (r reader) sound() {
 	if r.f.Flow == "" {
-		r.add("STILE-T02", r.at("flow"), "name the flow", "the file tests no flow")
+		r.add("STILE-R02", r.at("flow"), "name the flow", "the file tests no flow")
 	}
 	names := map[string]int{}
 	r.given(r.f.Given, &Given{}, "given")
@@ -232,11 +232,11 @@ func (r reader) sound() {
 	for i := range r.f.Cases {
 		c, at := &r.f.Cases[i], []string{"cases", strconv.Itoa(i)}
 		if first, twice := names[c.Name]; twice {
-			r.add("STILE-T04", c.At, "give each a name of its own", "case %d is called the same", first+1)
+			r.add("STILE-R04", c.At, "give each a name of its own", "case %d is called the same", first+1)
 		}
 		names[c.Name] = i
 		if c.Name == "" {
-			r.add("STILE-T02", c.At, "say in a sentence what should be so", "the case has no name")
+			r.add("STILE-R02", c.At, "say in a sentence what should be so", "the case has no name")
 		}
 		all := r.f.Before(c)
 		r.given(c.Given, r.f.Given, append(at, "given")...)
@@ -264,11 +264,11 @@ func (r reader) given(g, file *Given, at ...string) {
 		where := r.at(append(at, "accounts", strconv.Itoa(i), "id")...)
 		switch {
 		case slices.Contains([]string{"new", "stranger", "cancelled"}, a.ID):
-			r.add("STILE-T04", where, "call the account otherwise", "%q is a word of its own in test files", a.ID)
+			r.add("STILE-R04", where, "call the account otherwise", "%q is a word of its own in test files", a.ID)
 		case ids[a.ID]:
-			r.add("STILE-T04", where, "give each an id of its own", "account %s is here twice", a.ID)
+			r.add("STILE-R04", where, "give each an id of its own", "account %s is here twice", a.ID)
 		case a.MustChange && a.Password == "":
-			r.add("STILE-T07", where, "give it a `password:`", "account %s must change a password it does not have", a.ID)
+			r.add("STILE-R07", where, "give it a `password:`", "account %s must change a password it does not have", a.ID)
 		}
 		ids[a.ID] = true
 	}
@@ -280,9 +280,9 @@ func (r reader) given(g, file *Given, at ...string) {
 		where := append(slices.Clone(at), "sessions", strconv.Itoa(i))
 		switch {
 		case s.ID == "none":
-			r.add("STILE-T04", r.at(append(where, "id")...), "call the session otherwise", "%q is a word of its own in test files", s.ID)
+			r.add("STILE-R04", r.at(append(where, "id")...), "call the session otherwise", "%q is a word of its own in test files", s.ID)
 		case seen[s.ID]:
-			r.add("STILE-T04", r.at(append(where, "id")...), "give each an id of its own", "session %s is here twice", s.ID)
+			r.add("STILE-R04", r.at(append(where, "id")...), "give each an id of its own", "session %s is here twice", s.ID)
 		}
 		seen[s.ID] = true
 		if !ids[s.Account] {
@@ -290,7 +290,7 @@ func (r reader) given(g, file *Given, at ...string) {
 		}
 		for j, p := range s.Proved {
 			if p != "password" && p != "passkey" {
-				r.add("STILE-T05", r.at(append(where, "proved", strconv.Itoa(j))...), "write password or passkey", "a session cannot have proved %q", p)
+				r.add("STILE-R05", r.at(append(where, "proved", strconv.Itoa(j))...), "write password or passkey", "a session cannot have proved %q", p)
 			}
 		}
 	}
@@ -338,7 +338,7 @@ func (r reader) missing(at diag.Pos, what, name string, known map[string]bool) {
 	if near := flow.Nearest(name, names); near != "" {
 		hint = "did you mean `" + near + "`?"
 	}
-	r.add("STILE-T06", at, hint, "no %s %q is given", what, name)
+	r.add("STILE-R06", at, hint, "no %s %q is given", what, name)
 }
 
 // expects judges that a case expects something, and nothing that excludes itself.
@@ -354,13 +354,13 @@ func (r reader) expects(c *Case, at []string) {
 	}
 	switch {
 	case len(ends) > 1:
-		r.add("STILE-T07", r.at(append(at, ends[1])...), "a journey ends in one way; make two cases of it", "the case expects %s", strings.Join(ends, " and "))
+		r.add("STILE-R07", r.at(append(at, ends[1])...), "a journey ends in one way; make two cases of it", "the case expects %s", strings.Join(ends, " and "))
 	case len(ends) == 0 && c.Trail == nil && c.Mail == nil && !c.Golden:
-		r.add("STILE-T07", c.At, "add verdict, denied, prompt, trail or mail", "the case expects nothing")
+		r.add("STILE-R07", c.At, "add verdict, denied, prompt, trail or mail", "the case expects nothing")
 	}
 	for i, e := range c.Trail {
 		if step, outcome, ok := strings.Cut(e, "."); !ok || step == "" || outcome == "" || strings.Contains(outcome, ".") {
-			r.add("STILE-T05", r.at(append(at, "trail", strconv.Itoa(i))...), "write step.outcome", "%q is no entry of a trail", e)
+			r.add("STILE-R05", r.at(append(at, "trail", strconv.Itoa(i))...), "write step.outcome", "%q is no entry of a trail", e)
 		}
 	}
 }
@@ -371,9 +371,9 @@ func (r reader) scripts(scripts map[string][]Exchange, at ...string) {
 			where := r.at(append(slices.Clone(at), name, strconv.Itoa(i))...)
 			switch _, called, n := x.Call(); {
 			case n != 1:
-				r.add("STILE-T07", where, "write get, post or put", "a scripted call has one method and its path, this one has %s", count(n, "method"))
+				r.add("STILE-R07", where, "write get, post or put", "a scripted call has one method and its path, this one has %s", count(n, "method"))
 			case !strings.HasPrefix(called, "/") || malformed(called):
-				r.add("STILE-T05", where, "write a path such as /customers/ann or /customers/*", "%q is no path of a call", called)
+				r.add("STILE-R05", where, "write a path such as /customers/ann or /customers/*", "%q is no path of a call", called)
 			}
 		}
 	}

@@ -10,12 +10,13 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/flow/format"
 )
 
 // width is how long a line may get before what stands on it is written below one another.
 const width = 110
 
-// Write is the canonical text of a test file. Reading it gives the same file.
+// Write is the canonical text of a test file, as `stile fmt` leaves it. Reading it gives the same file.
 func Write(f *File) ([]byte, error) {
 	raw, err := json.Marshal(f)
 	if err != nil {
@@ -36,7 +37,11 @@ func Write(f *File) ([]byte, error) {
 		w.out.WriteString("$schema: " + text(schema.Text) + "\n")
 	}
 	w.block(n, 0, 1)
-	return []byte(w.out.String()), nil
+	plain := []byte(w.out.String())
+	if formed, ps := format.Format(f.Path, plain); formed != nil && !ps.Failed() {
+		return formed, nil
+	}
+	return plain, nil // odd, and the same file all the same
 }
 
 type writer struct{ out strings.Builder }
