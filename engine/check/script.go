@@ -10,12 +10,6 @@ import (
 
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
-	"github.com/stile-id/stile/engine/verdict"
-)
-
-type (
-	flowPos    = diag.Pos
-	acceptance = verdict.Assurance
 )
 
 // hooks compiles the scripts of a flow: its hook file and the conditions of its switch steps. cases maps a step to the names of its

@@ -23,7 +23,6 @@ type world struct {
 	at   string
 	self string // facts of the subject, and nobody
 	away string // facts known apart
-	via  string // upstream facts brought here, which steps that carry evidence look at
 }
 
 // exhaustive walks a program in the plainest way there is: every pair that can be reached, with every fact.

@@ -121,8 +121,10 @@ func (d *differ) side(name string) (side, error) {
 		}
 	}
 	folder[at] = text
-	if hooks, err := os.ReadFile(filepath.Join(filepath.Dir(name), f.Hooks)); f.Hooks != "" && err == nil {
-		folder[path.Join(path.Dir(at), f.Hooks)] = hooks
+	if f.Hooks != "" {
+		if hooks, err := fs.ReadFile(os.DirFS(filepath.Dir(name)), f.Hooks); err == nil {
+			folder[path.Join(path.Dir(at), f.Hooks)] = hooks
+		}
 	}
 	return side{set: d.bench.Compile(folder), flow: f.Name, text: folder}, nil
 }
