@@ -12,10 +12,12 @@ import (
 	"github.com/stile-id/stile/actions/federate"
 	"github.com/stile-id/stile/actions/passkey"
 	"github.com/stile-id/stile/actions/password"
+	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/run"
+	"github.com/stile-id/stile/engine/trail"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/app/demands"
 	"github.com/stile-id/stile/server/config"
@@ -23,7 +25,9 @@ import (
 	"github.com/stile-id/stile/server/connect/mail"
 	"github.com/stile-id/stile/server/journeys"
 	"github.com/stile-id/stile/server/session"
+	"github.com/stile-id/stile/server/trails"
 	"github.com/stile-id/stile/server/watch"
+	"github.com/stile-id/stile/server/web"
 )
 
 // Hasher hashes passwords; the command line uses it too.
@@ -45,8 +49,12 @@ func (s *Server) newEngine(ctx context.Context, folder fs.FS) (diag.Problems, di
 	}
 	s.sessions = &session.Sessions{Ledger: s.Store, Cookies: s.Cookies, Now: s.now, Random: rand.Reader,
 		Idle: time.Duration(s.file.Lifetimes.SessionIdle), Absolute: time.Duration(s.file.Lifetimes.SessionAbsolute)}
-	s.Engine = &run.Engine{Programs: s.Flows, Transient: s.transient, Ledger: waking{s.Store, s.wake}, Directory: s.Store, Connectors: s.connect,
-		Ender: ender{s}, Now: s.now, Random: rand.Reader, Log: s.log, Lifetime: time.Duration(s.file.Lifetimes.Journey), Observe: s.meter.Step}
+	s.Engine = &run.Engine{Programs: s.Flows, Transient: s.transient, Ledger: waking{s.Store, s.wake}, Directory: s.Store, Connectors: s.outside(),
+		Ender: ender{s}, Now: s.now, Random: rand.Reader, Log: s.log, Lifetime: time.Duration(s.file.Lifetimes.Journey), Observe: s.meter.Step, Reference: web.RequestID}
+	if !s.file.Trails.Off {
+		s.trails = trails.New(s.Store, s.meter.Dropped, s.log)
+		s.Engine.Trail = s.trails.Hand
+	}
 	failures, err := journeys.NewFailures(s.transient, limit(s.file.Limits.Failures, 60, 10*time.Minute), s.log)
 	if err != nil {
 		return nil, nil, err
@@ -76,10 +84,13 @@ func (s *Server) world() (check.World, error) {
 	if err != nil {
 		return check.World{}, err
 	}
-	registry, err := all.Actions(all.Needs{Directory: s.Store, Attributes: s.Store, Connectors: s.connect, Hasher: s.Hasher, Passkeys: keys,
+	registry, err := all.Actions(all.Needs{Directory: s.Store, Attributes: s.Store, Connectors: s.outside(), Hasher: s.Hasher, Passkeys: keys,
 		Providers: providers, Limit: s.transient, MailLimit: limit(s.file.Limits.Mail, 30, time.Hour), Pseudonym: s.master.Pseudonym, Region: s.file.Region})
 	return check.World{Registry: registry, Hooks: s.hooks, Connector: s.connect.Has, Provider: providers.Has, Consent: all.Consent}, err
 }
+
+// outside is the connectors as steps and hooks call them.
+func (s *Server) outside() action.Connectors { return trail.Connectors{Inner: s.connect, Now: s.now} }
 
 // NewHasher makes the hasher of the password settings.
 func NewHasher(p config.Password) (*password.Argon2, error) {

@@ -94,11 +94,17 @@ func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 		go func() { defer wg.Done(); run() }()
 	}
 	start(func() { s.Deliver(ctx) })
+	if s.trails != nil {
+		start(func() { s.trails.Run(ctx) })
+	}
 	start(func() {
 		s.every(ctx, 10*time.Minute, func() {
 			n, err := s.Store.Purge(ctx, s.now(), config.Or(s.file.AuditKeep, 400*24*time.Hour))
 			if err != nil && ctx.Err() == nil {
 				s.log.Error("expired rows not purged", "cause", err.Error())
+			}
+			if n["trails"], err = s.Store.PurgeTrails(ctx, s.now().Add(-config.Or(s.file.Trails.Keep, 30*24*time.Hour))); err != nil && ctx.Err() == nil {
+				s.log.Error("old trails not purged", "cause", err.Error())
 			}
 			for table, count := range n {
 				if count > 0 {

@@ -26,6 +26,7 @@ type Meter struct {
 	outbox   prometheus.Gauge
 	refused  prometheus.Gauge
 	reasons  *prometheus.GaugeVec
+	dropped  prometheus.Counter
 }
 
 // New makes a meter with nothing counted.
@@ -40,8 +41,9 @@ func New() *Meter {
 		outbox:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "stile_outbox_messages", Help: "Messages waiting to be sent."}),
 		refused:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "stile_flows_refused", Help: "1 while the newest text of the flows is refused."}),
 		reasons:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stile_flows_refused_problems", Help: "Errors for which the newest text of the flows is refused, by code."}, []string{"code"}),
+		dropped:  prometheus.NewCounter(prometheus.CounterOpts{Name: "stile_trail_dropped_total", Help: "Turns of journeys of which no trail was kept."}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.steps, m.journeys, m.broken, m.outbox, m.refused, m.reasons, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.requests, m.seconds, m.steps, m.journeys, m.broken, m.outbox, m.refused, m.reasons, m.dropped, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -57,6 +59,9 @@ func (m *Meter) Step(e walk.Event) {
 		m.steps.WithLabelValues(e.Flow, e.Step, e.Outcome).Inc()
 	}
 }
+
+// Dropped counts turns whose trail was not kept.
+func (m *Meter) Dropped(n int) { m.dropped.Add(float64(n)) }
 
 // Handler serves the numbers (Prometheus text format). look is asked for what costs a look at the stores: messages waiting, and whether the
 // newest flows are refused: the codes of the errors, one each.

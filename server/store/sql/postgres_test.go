@@ -35,3 +35,5 @@ func TestPostgres_Directory(t *testing.T) { suite.Directory(t, openPostgres) }
 func TestPostgres_Outbox(t *testing.T) { suite.Outbox(t, openPostgres) }
 
 func TestPostgres_Trail(t *testing.T) { suite.Trail(t, openPostgres) }
+
+func TestPostgres_Trails(t *testing.T) { suite.Trails(t, openPostgres) }

@@ -52,3 +52,5 @@ func TestSQLite_Transient(t *testing.T) {
 func TestSQLite_Outbox(t *testing.T) { suite.Outbox(t, openLite) }
 
 func TestSQLite_Trail(t *testing.T) { suite.Trail(t, openLite) }
+
+func TestSQLite_Trails(t *testing.T) { suite.Trails(t, openLite) }

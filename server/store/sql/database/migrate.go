@@ -15,8 +15,8 @@ import (
 var migrations embed.FS
 
 const (
-	latestLite      = 2
-	latestPostgres  = 1
+	latestLite      = 3
+	latestPostgres  = 3
 	transientTables = 2 // SQLite only
 )
 
