@@ -10,6 +10,7 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth/keys"
 )
@@ -24,7 +25,7 @@ func OpenOperator(ctx context.Context, f *config.File, log *slog.Logger) (*Opera
 		return nil, errors.Join(err, s.Close())
 	}
 	var err error
-	if s.Hasher, err = NewHasher(f.Password); err != nil {
+	if s.Hasher, err = parts.Hasher(f.Password); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: log,

@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
 	"github.com/stile-id/stile/server/store/suite/expect"
+	trailssuite "github.com/stile-id/stile/server/store/suite/trails"
 	transientsuite "github.com/stile-id/stile/server/store/suite/transient"
 )
 
@@ -53,4 +54,4 @@ func TestSQLite_Outbox(t *testing.T) { suite.Outbox(t, openLite) }
 
 func TestSQLite_Trail(t *testing.T) { suite.Trail(t, openLite) }
 
-func TestSQLite_Trails(t *testing.T) { suite.Trails(t, openLite) }
+func TestSQLite_Trails(t *testing.T) { trailssuite.Suite(t, openLite) }

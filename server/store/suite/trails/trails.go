@@ -1,4 +1,5 @@
-package suite
+// Package trails holds what every store of trails must pass. It is test support: only tests import it.
+package trails
 
 import (
 	"encoding/json"
@@ -8,15 +9,18 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/engine/trail"
+	"github.com/stile-id/stile/server/store/suite"
 	"github.com/stile-id/stile/server/store/suite/expect"
 )
 
-// Trails is what the trails of journeys promise.
-func Trails(t *testing.T, open Open) {
+// Suite is what the trails of journeys promise.
+func Suite(t *testing.T, open suite.Open) {
 	t.Run("found by every number", func(t *testing.T) { trailsFound(t, open) })
 	t.Run("a journey has a share", func(t *testing.T) { trailsBounded(t, open) })
 	t.Run("ended and purged", func(t *testing.T) { trailsEnded(t, open) })
 }
+
+func fixed() time.Time { return expect.Start }
 
 // walked is the row of a turn.
 func walked(t *testing.T, journey string, revision int, change ...func(*trail.Turn)) trail.Row {
@@ -35,7 +39,7 @@ func denied(reference string) func(*trail.Turn) {
 	return func(t *trail.Turn) { t.Ending = &trail.Ending{Code: "access_denied", Reference: reference} }
 }
 
-func trailsFound(t *testing.T, open Open) {
+func trailsFound(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	expect.OK(t, s.KeepTrails(ctx, []trail.Row{walked(t, "abcdefgh-one", 1), walked(t, "abcdefgh-one", 0), walked(t, "abcdefgh-two", 0),
 		walked(t, "zyxwvuts-one", 0, denied("DENIED")), walked(t, "nul\x00\xff-oneone", 0)}))
@@ -54,7 +58,7 @@ func trailsFound(t *testing.T, open Open) {
 	expect.Equal(t, "turns of nobody", len(turns), 0)
 }
 
-func trailsBounded(t *testing.T, open Open) {
+func trailsBounded(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	long := func(turn *trail.Turn) {
 		for range 8 {
@@ -81,7 +85,7 @@ func trailsBounded(t *testing.T, open Open) {
 	expect.Equal(t, "the rest says that it is cut", turns[79].Cut, true)
 }
 
-func trailsEnded(t *testing.T, open Open) {
+func trailsEnded(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	var rows []trail.Row
 	for i := range 30 {
