@@ -36,6 +36,8 @@ type HookSet interface {
 	Functions() map[string]Function
 	// Reads lists the paths an expression reads (`steps.who.domain`).
 	Reads(expression string) []Read
+	// Tests lists the plain comparisons an expression makes on paths.
+	Tests(expression string) []Test
 	// Call runs one function or one list of expressions in a worker. Any failure of the script (thrown, too slow, too
 	// big, killed, busy) is an error for which errors.Is(err, ErrHook) holds; a cancelled ctx is returned as it is.
 	Call(ctx context.Context, c HookCall) (HookResult, error)
@@ -47,6 +49,18 @@ type Function struct {
 	Reads   []Read   // paths read from its destructured argument: request.scopes, steps.who.domain, vars.tier
 	Returns []string // string literals it may return, as outcomes
 	Exact   bool     // whether Returns is everything it can return
+	Tests   []Test   // plain comparisons it makes on paths
+}
+
+// Test is one plain comparison a script makes on a path it reads, for telling afterwards why it decided as it did. Op is ===, !==, <, <=, >,
+// >=, includes, startsWith, endsWith, has (a key), among (a list), true (truthy), absent, present, some or every. Literal is what it compares with; Of
+// is what some and every ask of an entry, its path inside that.
+type Test struct {
+	Path    string
+	Op      string
+	Literal json.RawMessage
+	Of      *Test
+	At      diag.Pos
 }
 
 // Read is one path a script reads, and where.
