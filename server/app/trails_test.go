@@ -2,7 +2,11 @@ package app_test
 
 import (
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -53,5 +57,64 @@ func TestTrails_Off(t *testing.T) {
 	n := -1
 	if err := db.QueryRow(`SELECT COUNT(*) FROM trails`).Scan(&n); err != nil || n != 0 {
 		t.Errorf("%d rows: %v", n, err)
+	}
+}
+
+// stile runs the program beside a running server.
+func (d *deployment) stile(args ...string) (string, int) {
+	d.t.Helper()
+	c := exec.Command(os.Getenv("STILE_TEST_BINARY"), append(args, "--config", filepath.Join(d.dir, "stile.yaml"))...)
+	out, err := c.CombinedOutput()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		d.t.Fatal(err)
+	}
+	return string(out), c.ProcessState.ExitCode()
+}
+
+// TestTrace_FindsAJourneyByEveryNumber: its id, the eight characters of the log, and the number of an error page.
+func TestTrace_FindsAJourneyByEveryNumber(t *testing.T) {
+	d := deploy(t, t.TempDir(), nil)
+	v := visit(t, d.base)
+	v.begin()
+	id := strings.TrimPrefix(v.path, "/journey/")
+	v.post("identifier", "ann@example.com")
+	v.post("password", "mistyped")
+	page := v.must(http.MethodPost, v.path, v.form("action", "nonsense"), http.StatusBadRequest)
+	number := regexp.MustCompile(`\b[A-Z2-7]{12}\b`).FindString(page.body)
+	if number == "" {
+		t.Fatalf("the error page shows no number: %s", page.body)
+	}
+	v.post("password", secret)
+	until(t, "the trail tells the end", func() bool {
+		out, code := d.stile("trace", id)
+		return code == 0 && strings.Contains(out, "ended done")
+	})
+	want, _ := d.stile("trace", id)
+	for _, says := range []string{`The person answered who: identifier "ann@example.com".`, `route took others: steps.who.domain === 'acme.example' did not hold (steps.who.domain was "example.com").`,
+		"password asked again: password: mismatch. It was the first try that failed.", "request " + number, "the prompt has no such button", "password ended ok: the password is right. Proved: knowledge by password.",
+		"customer called crm: GET /customers/", "with acr urn:stile:basic"} {
+		if !strings.Contains(want, says) {
+			t.Errorf("it does not say %q", says)
+		}
+	}
+	for _, name := range []string{id[:8], number, strings.ToLower(number)} {
+		if got, code := d.stile("trace", name); got != want || code != 0 {
+			t.Errorf("%s: %d\n%s", name, code, got)
+		}
+	}
+	out, code := d.stile("trace", id, "--json")
+	var told []struct {
+		Turn struct{ Journey string }
+		Says []string
+	}
+	if err := json.Unmarshal([]byte(out), &told); err != nil || code != 0 || len(told) != 5 || told[0].Turn.Journey != id || len(told[0].Says) == 0 {
+		t.Errorf("%d %v\n%s", code, err, out)
+	}
+	if out, code := d.stile("trace", "nobody00"); code != 1 || !strings.Contains(out, `nothing is kept of a journey "nobody00"`) {
+		t.Errorf("%d %s", code, out)
+	}
+	if t.Failed() {
+		t.Log(want)
 	}
 }
