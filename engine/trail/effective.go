@@ -1,10 +1,18 @@
 package trail
 
+import "time"
+
+// Counted is an entry that counts, and the time of its turn.
+type Counted struct {
+	Entry
+	At time.Time
+}
+
 // Effective is what a journey's turns come to: the entries that still count at its end, without what was abandoned, taken back by going
 // back, or forgotten by beginning again. Entries that only asked are left out. demands are assurances demanded by what was taken
 // back: those stand. switched: the person began again as somebody else.
-func Effective(turns []Turn) (entries []Entry, demands []string, switched bool) {
-	var kept []Entry
+func Effective(turns []Turn) (entries []Counted, demands []string, switched bool) {
+	var kept []Counted
 	for _, t := range turns {
 		if t.Cause != "" {
 			continue
@@ -23,7 +31,9 @@ func Effective(turns []Turn) (entries []Entry, demands []string, switched bool) 
 			demands = append(demands, demanded(kept[n:])...)
 			kept = kept[:n:n]
 		}
-		kept = append(kept, t.Entries...)
+		for _, e := range t.Entries {
+			kept = append(kept, Counted{e, t.At})
+		}
 	}
 	for _, e := range kept {
 		switch {
@@ -37,7 +47,7 @@ func Effective(turns []Turn) (entries []Entry, demands []string, switched bool) 
 }
 
 // counted is the place behind the first n entries that a journey's state counts.
-func counted(list []Entry, n int) int {
+func counted(list []Counted, n int) int {
 	for i, e := range list {
 		if n == 0 {
 			return i
@@ -49,7 +59,7 @@ func counted(list []Entry, n int) int {
 	return len(list)
 }
 
-func demanded(list []Entry) (out []string) {
+func demanded(list []Counted) (out []string) {
 	for _, e := range list {
 		out = append(out, e.Require...)
 	}
