@@ -118,3 +118,49 @@ func TestTrace_FindsAJourneyByEveryNumber(t *testing.T) {
 		t.Log(want)
 	}
 }
+
+// TestReplay_ReportsWhatAChangeWouldMean: recorded sign-ins against a stricter flow, from the command line, and nothing is written.
+func TestReplay_ReportsWhatAChangeWouldMean(t *testing.T) {
+	d := deploy(t, t.TempDir(), nil)
+	for range 3 {
+		v := visit(t, d.base)
+		v.password("ann@example.com")
+	}
+	text, err := os.ReadFile(filepath.Join(d.dir, "flows", "signin.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidate := filepath.Join(t.TempDir(), "candidate.yaml")
+	write := func(old, new string) {
+		t.Helper()
+		if !strings.Contains(string(text), old) {
+			t.Fatalf("the flow does not hold %s", old)
+		}
+		for name, text := range map[string]string{candidate: strings.Replace(string(text), old, new, 1), filepath.Join(filepath.Dir(candidate), "signin.ts"): "export const keepTier = () => ({ vars: { tier: \"new\" } });\n"} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(`"steps.who.domain === 'acme.example'"`, `"steps.who.domain === 'example.com'"`)
+	var out string
+	until(t, "three journeys are replayed", func() bool {
+		var code int
+		out, code = d.stile("replay", "--flow", candidate)
+		return code == 0 && strings.Contains(out, "flow signin: 3 journeys")
+	})
+	if !strings.Contains(out, "3  it reaches step workforce by route.staff, where nobody was then\n               first at route: others → staff") {
+		t.Error(out)
+	}
+	write(`tier: "${vars.tier}"`, `level: "${vars.tier}"`)
+	if out, code := d.stile("replay", "--flow", candidate, "--limit", "2", "--since", "1h"); code != 0 || !strings.Contains(out, `2  claim level none → "new", claim tier "basic" → none`) {
+		t.Errorf("%d %s", code, out)
+	}
+	write("customer, create: signup", "nowhere, create: signup")
+	if out, code := d.stile("replay", "--flow", candidate); code != 1 || !strings.Contains(out, "candidate.yaml:") || !strings.Contains(out, "STILE-G04") {
+		t.Errorf("%d %s", code, out)
+	}
+	if out, code := d.stile("replay", "--flow", filepath.Join(d.dir, "flows", "signin.yaml")); code != 1 || !strings.Contains(out, "the candidate is the same as the flow") {
+		t.Errorf("%d %s", code, out)
+	}
+}

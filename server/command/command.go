@@ -65,7 +65,7 @@ func Root(in io.Reader, out, errOut io.Writer) *cobra.Command {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	root.AddCommand(serve(s), initial(s), checkFlows(s), testFlows(s), user(s), key(s), client(s), audit(s), trace(s), version(s))
+	root.AddCommand(serve(s), initial(s), checkFlows(s), testFlows(s), user(s), key(s), client(s), audit(s), replayed(s), trace(s), version(s))
 	root.AddCommand(author.Commands(author.Console{In: in, Out: out, Err: errOut, Load: s.load, Settings: settings, Logger: s.logger, Told: errTold,
 		Misuse: func(err error) error { return wrongUse{err} }})...)
 	group(root)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -14,10 +15,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/replay"
 	"github.com/stile-id/stile/engine/trail"
+	"github.com/stile-id/stile/flows"
+	"github.com/stile-id/stile/server/app"
 	"github.com/stile-id/stile/server/dev"
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
+	"github.com/stile-id/stile/server/watch"
 )
 
 // wire notes every secret that passes between browsers and the server: what is typed into secret fields, cookies, codes and states.
@@ -264,5 +270,44 @@ func TestRule14_TrailsHoldNoSecret(t *testing.T) {
 	}
 	if !strings.Contains(text, trail.Given) || !strings.Contains(text, "ann@example.com") {
 		t.Error("trails do not tell what was answered")
+	}
+}
+
+// TestReplay_ShippedFlowsReproduceEveryEnding: whatever people did on the shipped flows ends on the same flows as it ended, by the same way.
+func TestReplay_ShippedFlowsReproduceEveryEnding(t *testing.T) {
+	dir := t.TempDir()
+	d := serveAt(t, "localhost:0", dir, "")
+	w := &wire{secrets: map[string]string{}}
+	ended := walkEverything(t, d, w)
+	s := trailsIn(t, dir, ended)
+	f, problems, sources := d.Settings()
+	told(t, problems, sources)
+	f.Hooks.Isolation, f.Hooks.Deadline = "inline", action.Duration(10*time.Second)
+	o, err := app.OpenHistory(t.Context(), f, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	folder, err := watch.ReadFolder(flows.Shipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := watch.Compile(folder, o.World)
+	told(t, set.Problems, set.Sources)
+	list, err := replay.Run(t.Context(), s, set.Programs, time.Time{}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, r := range list {
+		total += r.Same
+		if r.Same != r.Journeys {
+			var text strings.Builder
+			r.Write(&text)
+			t.Error(text.String())
+		}
+	}
+	if total < ended {
+		t.Errorf("%d journeys were replayed of %d", total, ended)
 	}
 }
