@@ -52,19 +52,11 @@ type Function struct {
 	Tests   []Test   // plain comparisons it makes on paths
 }
 
-// Test is one plain comparison a script makes on a path it reads, for telling afterwards why it decided as it did. Op is ===, !==, <, <=, >,
-// >=, includes, startsWith, endsWith, has (a key), among (a list), true (truthy), absent, present, some or every. Literal is what it compares with; Of
-// is what some and every ask of an entry, its path inside that.
-type Test struct {
-	Path    string
-	Op      string
-	Literal json.RawMessage
-	Of      *Test
-	At      diag.Pos
-}
-
 // Read is one path a script reads, and where.
 type Read = settings.Read
+
+// Test is one plain comparison a script makes on a path it reads.
+type Test = settings.Test
 
 // HookCall says what to run. Exactly one of Function and Expressions is set. Argument is marshalled to JSON and is all
 // the script can see: a function gets it as its one argument, an expression sees its top-level keys as names.

@@ -137,7 +137,14 @@ func (p *player) recorded(n *check.Node, t *action.Turn, e trail.Entry) (res act
 	if o.Sets {
 		subject, evidence = e.Subject, nil
 	}
-	if len(o.Gives) > 0 && !verdict.Formula(o.Gives).Holds(verdict.Facts(append(evidence, e.Evidence...), subject)) {
+	proved := verdict.Facts(append(evidence, e.Evidence...), subject)
+	if o.Apart {
+		proved = nil
+		for _, ev := range e.Evidence {
+			proved = proved.Union(ev.Facts)
+		}
+	}
+	if len(o.Gives) > 0 && !verdict.Formula(o.Gives).Holds(proved) {
 		return res, p.stop("step %s promises more now than it proved then", n.Path)
 	}
 	output, err := p.output(n, e)

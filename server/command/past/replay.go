@@ -1,4 +1,4 @@
-package command
+package past
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ import (
 
 const maxReplay = 100_000
 
-func replayed(s streams) *cobra.Command {
+func replayed(s Console) *cobra.Command {
 	var path, candidate, since string
 	var limit int
 	var asJSON bool
@@ -32,11 +32,11 @@ func replayed(s streams) *cobra.Command {
 			age, err := action.ParseDuration(since)
 			switch {
 			case err != nil:
-				return wrongUse{fmt.Errorf("--since: %w", err)}
+				return s.Misuse(fmt.Errorf("--since: %w", err))
 			case candidate == "":
-				return wrongUse{errors.New("--flow names the changed flow's file")}
+				return s.Misuse(errors.New("--flow names the changed flow's file"))
 			case limit < 1 || limit > maxReplay:
-				return wrongUse{fmt.Errorf("--limit is a number from 1 to %d", maxReplay)}
+				return s.Misuse(fmt.Errorf("--limit is a number from 1 to %d", maxReplay))
 			}
 			o, err := s.history(c.Context(), path)
 			if err != nil {
@@ -52,19 +52,19 @@ func replayed(s streams) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(s.out)
+				e := json.NewEncoder(s.Out)
 				e.SetIndent("", "  ")
 				return e.Encode(list)
 			}
 			for i, r := range list {
 				if i > 0 {
-					fmt.Fprintln(s.out)
+					fmt.Fprintln(s.Out)
 				}
-				r.Write(s.out)
+				r.Write(s.Out)
 			}
 			return nil
 		}}
-	settings(c, &path)
+	s.Settings(c, &path)
 	c.Flags().StringVar(&candidate, "flow", "", "the changed flow's file; its hooks lie beside it")
 	c.Flags().StringVar(&since, "since", "7d", "journeys that ended since, such as 24h or 7d")
 	c.Flags().IntVar(&limit, "limit", 10_000, "at most so many journeys of each flow, newest first")
@@ -73,7 +73,7 @@ func replayed(s streams) *cobra.Command {
 }
 
 // candidate compiles a changed flow among the others and returns the programs it makes another.
-func (s streams) candidate(o *app.Operator, file string) (map[string]*check.Program, error) {
+func (s Console) candidate(o *app.Operator, file string) (map[string]*check.Program, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func (s streams) candidate(o *app.Operator, file string) (map[string]*check.Prog
 			}
 			set.Sources[file] = text
 		}
-		diag.Render(s.err, set.Problems, set.Sources)
-		return nil, errTold
+		diag.Render(s.Err, set.Problems, set.Sources)
+		return nil, s.Told
 	}
 	programs := watch.Differing(set.Programs, watch.Compile(folder, o.World).Programs)
 	for name, p := range programs {

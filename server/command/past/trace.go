@@ -1,4 +1,4 @@
-package command
+package past
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/stile-id/stile/server/app"
 )
 
-func trace(s streams) *cobra.Command {
+func trace(s Console) *cobra.Command {
 	var path string
 	var asJSON bool
 	c := &cobra.Command{Use: "trace ID", Short: "Explain a journey: what it did, and why each branch was taken", Args: cobra.ExactArgs(1),
@@ -35,25 +35,16 @@ func trace(s streams) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(s.out)
+				e := json.NewEncoder(s.Out)
 				e.SetIndent("", "  ")
 				return e.Encode(told)
 			}
-			explain.Write(s.out, told)
+			explain.Write(s.Out, told)
 			return nil
 		}}
-	settings(c, &path)
+	s.Settings(c, &path)
 	c.Flags().BoolVar(&asJSON, "json", false, "print the trail itself, with what is said of each turn")
 	return c
-}
-
-// history opens what looking back takes.
-func (s streams) history(ctx context.Context, path string) (*app.Operator, error) {
-	f, err := s.load(path)
-	if err != nil {
-		return nil, err
-	}
-	return app.OpenHistory(ctx, f, s.logger("error"))
 }
 
 // found reads the trail that a name stands for.
