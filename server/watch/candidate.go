@@ -18,7 +18,7 @@ func (f Folder) With(text []byte, beside func(name string) ([]byte, error)) (out
 	}
 	out, file = maps.Clone(f), read.Name+".yaml"
 	for name, have := range f {
-		if !isFlow(name) {
+		if !IsFlow(name) {
 			continue
 		}
 		if old, _ := flow.Read(name, have); old != nil && old.Name == read.Name {
