@@ -92,16 +92,3 @@ func (ps Problems) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
-
-// Unique is the problems sorted, each once.
-func (ps Problems) Unique() Problems {
-	seen := map[Problem]bool{}
-	var out Problems
-	for _, p := range ps.Sorted() {
-		if !seen[p] {
-			seen[p] = true
-			out = append(out, p)
-		}
-	}
-	return out
-}

@@ -22,6 +22,9 @@ func (e *Engine) Begin(ctx context.Context, flow string, r journey.Request) (Han
 
 func (e *Engine) begin(ctx context.Context, flow string, r journey.Request) (Handle, Reply, error) {
 	p, ok := e.Programs.Current(flow)
+	if c, chooses := e.Programs.(Chooser); chooses {
+		p, ok = c.Choose(flow, r)
+	}
 	if !ok || p.Callable {
 		return Handle{}, Reply{}, fmt.Errorf("%w: %s", ErrNoFlow, flow)
 	}

@@ -38,8 +38,12 @@ func (s *Server) newEngine(ctx context.Context, folder fs.FS) (diag.Problems, di
 	s.Flows.Fits = func(set watch.Compiled) (diag.Problems, diag.Sources) {
 		return demands.Check(s.file, set), s.file.Sources()
 	}
+	s.Flows.Keyed = s.master.Pseudonym
 	problems, sources, err := s.Flows.Load(ctx, folder)
 	if err != nil || problems.Failed() {
+		return problems, sources, err
+	}
+	if err := s.guard(ctx); err != nil {
 		return problems, sources, err
 	}
 	s.sessions = &session.Sessions{Ledger: s.Store, Cookies: s.Cookies, Now: s.now, Random: rand.Reader,
@@ -86,6 +90,13 @@ func (s *Server) world() (check.World, error) {
 
 // outside is the connectors as steps and hooks call them.
 func (s *Server) outside() action.Connectors { return trail.Connectors{Inner: s.connect, Now: s.now} }
+
+// guard rolls back candidates that fare badly here or were rolled back elsewhere.
+func (s *Server) guard(ctx context.Context) error {
+	err := s.Flows.Guard(ctx, s.Store)
+	s.meter.RolledBack(s.Flows.TakenBack())
+	return err
+}
 
 // waking tells the delivery as soon as a turn has left something in the outbox.
 type waking struct {

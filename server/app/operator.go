@@ -57,6 +57,11 @@ func OpenHistory(ctx context.Context, f *config.File, log *slog.Logger) (*Operat
 	return o, nil
 }
 
+// Lifetime is how long a journey may take.
+func (o *Operator) Lifetime() time.Duration {
+	return config.Or(o.file.Lifetimes.Journey, 30*time.Minute)
+}
+
 // Find returns the account that an id or any identifier names.
 func (o *Operator) Find(ctx context.Context, who string) (*identity.Account, error) {
 	a, err := o.Store.Account(ctx, who)

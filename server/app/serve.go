@@ -19,6 +19,9 @@ import (
 // drainFor is how long requests under way may take once the server is told to stop.
 const drainFor = 20 * time.Second
 
+// guardEvery is how often nodes look at how candidates of flows fare.
+const guardEvery = 5 * time.Second
+
 // certificate reads what the server shows as its own; nil when it does not serve https itself.
 func (s *Server) certificate() (*tls.Config, error) {
 	t := s.file.TLS
@@ -110,6 +113,13 @@ func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 				if count > 0 {
 					s.log.Info("expired rows purged", "table", table, "rows", count)
 				}
+			}
+		})
+	})
+	start(func() {
+		s.every(ctx, guardEvery, func() {
+			if err := s.guard(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("candidates are not guarded", "cause", err.Error())
 			}
 		})
 	})

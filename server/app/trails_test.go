@@ -164,3 +164,62 @@ func TestReplay_ReportsWhatAChangeWouldMean(t *testing.T) {
 		t.Errorf("%d %s", code, out)
 	}
 }
+
+// TestRollout_ABadCandidateIsRolledBack: a candidate that denies whom the old version let in gets new journeys until its guard has seen enough;
+// then nobody gets it any more, also after a restart, and operators are told.
+func TestRollout_ABadCandidateIsRolledBack(t *testing.T) {
+	d := deploy(t, t.TempDir(), nil)
+	text, err := os.ReadFile(filepath.Join(d.dir, "flows", "signin.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), "password: { use: password.verify", "password: { use: password.verify", 1)
+	changed = strings.Replace(changed, "start: session\n", "start: session\nrollout: { candidate: 100%, guard: { denials: 5%, after: 3 } }\n", 1)
+	changed = strings.Replace(changed, "next: { ok: customer, forgot: recover,", "next: { ok: closed, forgot: recover,", 1) +
+		"\n  closed:\n    use: switch\n    with: { cases: [{ when: \"request.client === 'app'\", then: shut }], default: open }\n    next: { shut: denied, open: customer }\n"
+	if err := os.WriteFile(filepath.Join(d.dir, "flows", "signin.candidate.yaml"), []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try := func() string { return visit(t, d.base).password("ann@example.com") }
+	until(t, "the candidate is given to new journeys", func() bool { return strings.Contains(try(), "error=access_denied") })
+	under := visit(t, d.base) // under way on the candidate while it is rolled back
+	under.begin()
+	under.post("identifier", "ann@example.com")
+	for range 3 {
+		try()
+	}
+	until(t, "the candidate is rolled back", func() bool { return strings.Contains(try(), "code=") })
+	if at := under.post("password", secret); !strings.Contains(at, "error=access_denied") {
+		t.Errorf("a journey under way changed its version: %s", at)
+	}
+	var ready struct {
+		Status     string
+		RolledBack map[string]string `json:"rolled_back"`
+	}
+	told := func() {
+		t.Helper()
+		a := visit(t, d.base).must(http.MethodGet, "/readyz", nil, http.StatusOK)
+		if err := json.Unmarshal([]byte(a.body), &ready); err != nil || !strings.Contains(ready.RolledBack["signin"], "ended with denials") {
+			t.Errorf("%v %s", err, a.body)
+		}
+		if m := visit(t, d.base).must(http.MethodGet, "/metrics", nil, http.StatusOK); !strings.Contains(m.body, `stile_rollouts_rolled_back{flow="signin"} 1`) {
+			t.Error("no metric tells of the rollback")
+		}
+	}
+	told()
+	if n := strings.Count(d.log.String(), "a candidate was rolled back"); n != 1 {
+		t.Errorf("the log tells of it %d times", n)
+	}
+	out, code := d.stile("flows")
+	if code != 0 || !regexp.MustCompile(`(?m)^signin +\S+ +current +100% `).MatchString(out) || !regexp.MustCompile(`(?m)^signin +\S+ +candidate +0% .* rolled back: 100.0% of `).MatchString(out) {
+		t.Errorf("%d %s", code, out)
+	}
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	d = deploy(t, d.dir, nil)
+	if at := try(); !strings.Contains(at, "code=") {
+		t.Errorf("after a restart the candidate is back: %s", at)
+	}
+	told()
+}

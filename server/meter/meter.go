@@ -27,6 +27,7 @@ type Meter struct {
 	refused  prometheus.Gauge
 	reasons  *prometheus.GaugeVec
 	dropped  prometheus.Counter
+	back     *prometheus.GaugeVec
 }
 
 // New makes a meter with nothing counted.
@@ -42,8 +43,9 @@ func New() *Meter {
 		refused:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "stile_flows_refused", Help: "1 while the newest text of the flows is refused."}),
 		reasons:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stile_flows_refused_problems", Help: "Errors for which the newest text of the flows is refused, by code."}, []string{"code"}),
 		dropped:  prometheus.NewCounter(prometheus.CounterOpts{Name: "stile_trail_dropped_total", Help: "Turns of journeys of which no trail was kept."}),
+		back:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stile_rollouts_rolled_back", Help: "1 while the candidate of a flow is rolled back."}, []string{"flow"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.steps, m.journeys, m.broken, m.outbox, m.refused, m.reasons, m.dropped, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.requests, m.seconds, m.steps, m.journeys, m.broken, m.outbox, m.refused, m.reasons, m.dropped, m.back, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -62,6 +64,14 @@ func (m *Meter) Step(e walk.Event) {
 
 // Dropped counts turns whose trail was not kept.
 func (m *Meter) Dropped(n int) { m.dropped.Add(float64(n)) }
+
+// RolledBack says whose flows' candidates are rolled back.
+func (m *Meter) RolledBack(flows map[string]string) {
+	m.back.Reset()
+	for name := range flows {
+		m.back.WithLabelValues(name).Set(1)
+	}
+}
 
 // Handler serves the numbers (Prometheus text format). look is asked for what costs a look at the stores: messages waiting, and whether the
 // newest flows are refused: the codes of the errors, one each.

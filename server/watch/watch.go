@@ -49,7 +49,7 @@ func Changes(ctx context.Context, dir string, again <-chan os.Signal, troubled f
 	if err != nil {
 		return fmt.Errorf("watch flows: %w", err)
 	}
-	var quiet <-chan time.Time
+	quiet := time.After(0) // what changed since the folder was read and before it was watched
 	for {
 		select {
 		case <-ctx.Done():

@@ -1,4 +1,4 @@
-// Package past holds the commands that look back at journeys: what one did and why, and what many would have done on another version. They
+// Package past holds the commands that look back at journeys: what one did and why, what many would have done on another version, and how versions fare. They
 // read the ledger and change nothing in it.
 package past
 
@@ -24,7 +24,7 @@ type Console struct {
 }
 
 // Commands are all of them.
-func Commands(s Console) []*cobra.Command { return []*cobra.Command{trace(s), replayed(s)} }
+func Commands(s Console) []*cobra.Command { return []*cobra.Command{trace(s), replayed(s), flows(s)} }
 
 // history opens what looking back takes.
 func (s Console) history(ctx context.Context, path string) (*app.Operator, error) {

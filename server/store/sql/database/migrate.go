@@ -15,8 +15,8 @@ import (
 var migrations embed.FS
 
 const (
-	latestLite      = 3
-	latestPostgres  = 3
+	latestLite      = 4
+	latestPostgres  = 4
 	transientTables = 2 // SQLite only
 )
 

@@ -17,6 +17,7 @@ import (
 func Suite(t *testing.T, open suite.Open) {
 	t.Run("found by every number", func(t *testing.T) { trailsFound(t, open) })
 	t.Run("a journey has a share", func(t *testing.T) { trailsBounded(t, open) })
+	t.Run("how versions fare", func(t *testing.T) { versionsFare(t, open) })
 	t.Run("ended and purged", func(t *testing.T) { trailsEnded(t, open) })
 }
 
@@ -106,4 +107,43 @@ func trailsEnded(t *testing.T, open suite.Open) {
 	list, err = s.EndedJourneys(ctx, "signin", time.Time{}, 100)
 	expect.OK(t, err)
 	expect.Equal(t, "left", len(list), 20)
+}
+
+func versionsFare(t *testing.T, open suite.Open) {
+	s, ctx := open(t, fixed), expect.Within(t)
+	var rows []trail.Row
+	for i, how := range []string{"", "access_denied", "server_error", "login_required", "under way", ""} {
+		id := fmt.Sprintf("fate-%03d", i)
+		version := func(x *trail.Turn) { x.Version = []string{"old", "new"}[i%2] }
+		rows = append(rows, walked(t, id, 0, version))
+		if how != "under way" {
+			rows = append(rows, walked(t, id, 1, version, func(x *trail.Turn) { x.Ending = &trail.Ending{Code: how} }))
+		}
+	}
+	expect.OK(t, s.KeepTrails(ctx, rows))
+	tallies, err := s.Tallies(ctx, "signin", expect.Start)
+	expect.OK(t, err)
+	expect.Equal(t, "the old version", trail.Sum(tallies, "old"), trail.Fate{Done: 1, Errors: 1})
+	expect.Equal(t, "the new version", trail.Sum(tallies, "new"), trail.Fate{Done: 1, Denied: 1, Asked: 1})
+	tallies, err = s.UnderWay(ctx, "signin", expect.Start)
+	expect.OK(t, err)
+	expect.Equal(t, "under way", fmt.Sprint(tallies), "[{old  1}]")
+	tallies, err = s.Tallies(ctx, "signin", expect.Start.Add(time.Hour))
+	expect.OK(t, err)
+	expect.Equal(t, "later", len(tallies), 0)
+	since, err := s.FlowVersionSince(ctx, "signin", "new")
+	expect.OK(t, err)
+	expect.Equal(t, "since", since.IsZero(), true)
+	expect.OK(t, s.PutFlowVersion(ctx, "signin", "new", []byte("x"), expect.Start))
+	since, err = s.FlowVersionSince(ctx, "signin", "new")
+	expect.OK(t, err)
+	expect.Equal(t, "since", since, expect.Start)
+	for _, want := range []bool{true, false} {
+		first, err := s.RollBack(ctx, "signin", "new", "worse", expect.Start)
+		expect.OK(t, err)
+		expect.Equal(t, "first", first, want)
+	}
+	back, err := s.RolledBack(ctx)
+	expect.OK(t, err)
+	expect.Equal(t, "rolled back", fmt.Sprint(back), "map[signin@new:worse]")
 }
