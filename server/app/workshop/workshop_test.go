@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/settings"
