@@ -8,6 +8,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -132,14 +133,14 @@ func (a *assigned) check(r reading, in bits) {
 	at := r.read.At
 	switch parts[0] {
 	case "request":
-		if len(parts) > 1 && !slices.Contains(RequestFields(), parts[1]) {
-			a.b.add("STILE-D01", at, near(parts[1], RequestFields()), "the request has no %q", parts[1])
+		if len(parts) > 1 && !slices.Contains(settings.RequestFields(), parts[1]) {
+			a.b.add("STILE-D01", at, near(parts[1], settings.RequestFields()), "the request has no %q", parts[1])
 		}
 	case "subject":
 		if !in.has(0) {
 			a.b.add("STILE-D02", at, "read it only behind a step that sets a subject, such as password.verify", "%s reads %s, but on this path nobody is identified yet: %s", r.what, r.read.Path, a.lacking(r.node.Path, 0))
-		} else if len(parts) > 1 && !slices.Contains(SubjectFields(), parts[1]) {
-			a.b.add("STILE-D01", at, near(parts[1], SubjectFields()), "the subject has no %q", parts[1])
+		} else if len(parts) > 1 && !slices.Contains(settings.SubjectFields(), parts[1]) {
+			a.b.add("STILE-D01", at, near(parts[1], settings.SubjectFields()), "the subject has no %q", parts[1])
 		}
 	case "steps":
 		if len(parts) > 1 {
@@ -272,14 +273,4 @@ func meant(name string, known []string, otherwise string) string {
 		return "did you mean `" + n + "`?"
 	}
 	return otherwise
-}
-
-// RequestFields is what `request` holds for templates and hooks.
-func RequestFields() []string {
-	return []string{"acr", "authorization_details", "client", "client_name", "essential_acr", "ip", "locale", "login_hint", "max_age", "scopes", "user_agent"}
-}
-
-// SubjectFields is what `subject` holds.
-func SubjectFields() []string {
-	return []string{"attributes", "credentials", "email", "email_verified", "id", "identifiers", "phone", "status", "username"}
 }

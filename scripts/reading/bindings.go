@@ -2,20 +2,22 @@ package reading
 
 import (
 	"github.com/dop251/goja/ast"
+
+	"github.com/stile-id/stile/scripts/reading/tree"
 )
 
 // function reads a function; paths are what its parameters stand for, nil where that is unknown.
-func (w *walker) function(f *function, paths []*string) {
+func (w *walker) function(f *tree.Function, paths []*string) {
 	w.inside(func() {
-		if lit, ok := f.node.(*ast.FunctionLiteral); ok && lit.Name != nil && w.scope.lookup(lit.Name.Name.String()) == nil {
+		if lit, ok := f.Node.(*ast.FunctionLiteral); ok && lit.Name != nil && w.scope.lookup(lit.Name.Name.String()) == nil {
 			w.scope.declare(lit.Name.Name.String())
 		}
-		w.scope.hoistVars(f.vars)
-		for _, b := range f.params.List {
+		w.scope.hoistVars(f.Vars)
+		for _, b := range f.Params.List {
 			w.own(b.Target)
 		}
-		w.own(f.params.Rest)
-		for i, b := range f.params.List {
+		w.own(f.Params.Rest)
+		for i, b := range f.Params.List {
 			var p *string
 			if i < len(paths) {
 				p = paths[i]
@@ -23,25 +25,25 @@ func (w *walker) function(f *function, paths []*string) {
 			w.bind(b.Target, p)
 			w.maybe(b.Initializer)
 		}
-		if f.params.Rest != nil {
-			w.bind(f.params.Rest, nil)
-			for _, p := range paths[min(len(paths), len(f.params.List)):] {
+		if f.Params.Rest != nil {
+			w.bind(f.Params.Rest, nil)
+			for _, p := range paths[min(len(paths), len(f.Params.List)):] {
 				if p != nil {
-					w.use(*p, f.params.Rest.Idx0())
+					w.use(*p, f.Params.Rest.Idx0())
 				}
 			}
 		}
-		if f.value != nil {
-			w.visit(f.value)
-		} else if f.body != nil {
-			w.statements(f.body.List)
+		if f.Value != nil {
+			w.visit(f.Value)
+		} else if f.Body != nil {
+			w.statements(f.Body.List)
 		}
 	})
 }
 
 // own declares the names of a pattern in the present scope, whatever they mean outside it.
 func (w *walker) own(target ast.Expression) {
-	for _, n := range targets(target) {
+	for _, n := range tree.Targets(target) {
 		w.scope.declare(n)
 	}
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/stile-id/stile/server/store/redis"
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
+	"github.com/stile-id/stile/server/trails"
 	"github.com/stile-id/stile/server/watch"
 	"github.com/stile-id/stile/server/web"
 )
@@ -76,6 +77,7 @@ type Server struct {
 	delivery  *mail.Delivery
 	meter     *meter.Meter
 	claims    *claimsHook
+	trails    *trails.Trails // nil when none are kept
 	draining  draining
 	notice    time.Duration
 	closers   []func() error

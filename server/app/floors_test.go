@@ -69,7 +69,7 @@ func rooms(t *testing.T) map[string]*room {
 
 // floor is where a package lies (docs/design/architecture.md §2). Within floor 1 and 3 the order is finer.
 func floor(dir string) (int, bool) {
-	engine := []string{"engine/diag", "engine/flow engine/identity engine/transient engine/verdict", "engine/journey", "engine/action", "engine/settings", "engine/check", "engine/proof", "engine/walk", "engine/run", "engine/rehearse"}
+	engine := []string{"engine/diag", "engine/flow engine/identity engine/transient engine/verdict", "engine/journey", "engine/action", "engine/settings", "engine/trail", "engine/check", "engine/proof", "engine/walk engine/explain", "engine/run", "engine/replay", "engine/rehearse"}
 	switch {
 	case dir == ".":
 		return 60, true

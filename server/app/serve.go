@@ -19,6 +19,9 @@ import (
 // drainFor is how long requests under way may take once the server is told to stop.
 const drainFor = 20 * time.Second
 
+// guardEvery is how often nodes look at how candidates of flows fare.
+const guardEvery = 5 * time.Second
+
 // certificate reads what the server shows as its own; nil when it does not serve https itself.
 func (s *Server) certificate() (*tls.Config, error) {
 	t := s.file.TLS
@@ -94,16 +97,29 @@ func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 		go func() { defer wg.Done(); run() }()
 	}
 	start(func() { s.Deliver(ctx) })
+	if s.trails != nil {
+		start(func() { s.trails.Run(ctx) })
+	}
 	start(func() {
 		s.every(ctx, 10*time.Minute, func() {
 			n, err := s.Store.Purge(ctx, s.now(), config.Or(s.file.AuditKeep, 400*24*time.Hour))
 			if err != nil && ctx.Err() == nil {
 				s.log.Error("expired rows not purged", "cause", err.Error())
 			}
+			if n["trails"], err = s.Store.PurgeTrails(ctx, s.now().Add(-config.Or(s.file.Trails.Keep, 30*24*time.Hour))); err != nil && ctx.Err() == nil {
+				s.log.Error("old trails not purged", "cause", err.Error())
+			}
 			for table, count := range n {
 				if count > 0 {
 					s.log.Info("expired rows purged", "table", table, "rows", count)
 				}
+			}
+		})
+	})
+	start(func() {
+		s.every(ctx, guardEvery, func() {
+			if err := s.guard(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("candidates are not guarded", "cause", err.Error())
 			}
 		})
 	})

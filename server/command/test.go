@@ -90,7 +90,7 @@ func (t *tester) run(ctx context.Context, config, dir bool) error {
 		return err
 	}
 	look()
-	return watch.Changes(ctx, o.Path, nil, func(cause error) { fmt.Fprintf(t.err, "stile: %v\n", cause) }, look)
+	return watch.Changes(ctx, o.Path, false, nil, func(cause error) { fmt.Fprintf(t.err, "stile: %v\n", cause) }, look)
 }
 
 // options reads the settings, if there are any, and says what is rehearsed.

@@ -37,7 +37,14 @@ type Settings struct {
 	Limits     Limits               `json:"limits,omitzero" jsonschema_description:"How much one network address may do."`
 	Region     string               `json:"region,omitempty" jsonschema:"pattern=^[A-Z][A-Z]$" jsonschema_description:"Country of phone numbers written without a prefix, two letters."`
 	AuditKeep  action.Duration      `json:"audit-keep,omitempty" jsonschema_description:"How long the audit trail is kept. Default: 400d."`
+	Trails     Trails               `json:"trails,omitzero" jsonschema_description:"What is kept of journeys, so that they can be explained and replayed. It holds no secret."`
 	LogLevel   string               `json:"log-level,omitempty" jsonschema:"enum=debug,enum=info,enum=warn,enum=error" jsonschema_description:"Default: info."`
+}
+
+// Trails says what is kept of journeys.
+type Trails struct {
+	Keep action.Duration `json:"keep,omitempty" jsonschema_description:"How long. Default 30d."`
+	Off  bool            `json:"off,omitempty" jsonschema_description:"Keep none."`
 }
 
 // TLS names certificate and key files (PEM).

@@ -107,6 +107,9 @@ func (u unjudged) Functions() map[string]check.Function { return u.functions }
 // Reads implements check.HookSet.
 func (unjudged) Reads(string) []check.Read { return nil }
 
+// Tests implements check.HookSet.
+func (unjudged) Tests(string) []check.Test { return nil }
+
 // Call implements check.HookSet.
 func (unjudged) Call(context.Context, check.HookCall) (check.HookResult, error) {
 	return check.HookResult{}, fmt.Errorf("%w: nothing runs here", check.ErrHook)
