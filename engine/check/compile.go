@@ -59,7 +59,6 @@ func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
 	b.program.Start = b.flow(src, "", nil)
 	b.consent()
 	if !b.problems.Failed() && !b.flawed {
-		b.graph()
 		b.data()
 	}
 	b.problems = b.problems.Unique()
