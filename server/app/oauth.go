@@ -91,6 +91,11 @@ func (s *Server) sessionID(r *http.Request) string {
 	return found.ID
 }
 
+// CheckClients is what a server judges its clients by when it starts, for tools that start none.
+func CheckClients(file *config.File, programs map[string]*check.Program) diag.Problems {
+	return checkClients(file, programs)
+}
+
 // checkClients refuses clients that may start flows nobody serves.
 func checkClients(file *config.File, programs map[string]*check.Program) diag.Problems {
 	var out diag.Problems

@@ -14,6 +14,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/scripts/host"
+	"github.com/stile-id/stile/server/app"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/watch"
 )
@@ -26,6 +27,7 @@ type Workshop struct {
 	Providers  []string
 	Declared   bool // there are settings: names they do not declare are wrong
 
+	file  *config.File
 	hooks *host.Pool
 }
 
@@ -39,7 +41,7 @@ func (absent) Call(context.Context, string, action.ConnectorRequest) (action.Con
 
 // New makes one for the flows of a deployment. Without settings any connector and provider is taken to be declared.
 func New(f *config.File, log *slog.Logger) (*Workshop, error) {
-	w := &Workshop{Declared: f != nil}
+	w := &Workshop{Declared: f != nil, file: f}
 	issuer, region := "http://localhost", ""
 	var providers []federate.Provider
 	if f != nil {
@@ -51,8 +53,10 @@ func New(f *config.File, log *slog.Logger) (*Workshop, error) {
 	}
 	known := federate.NewProviders(providers...)
 	keys, err := passkey.New(issuer, "Stile", nil)
-	if err != nil {
-		return nil, err
+	if err != nil { // an address that is still being written
+		if keys, err = passkey.New("http://localhost", "Stile", nil); err != nil {
+			return nil, err
+		}
 	}
 	registry, err := all.Actions(all.Needs{Passkeys: keys, Providers: known, Connectors: absent{}, Region: region})
 	if err != nil {
@@ -71,6 +75,23 @@ func New(f *config.File, log *slog.Logger) (*Workshop, error) {
 
 // Compile checks a folder of flows.
 func (w *Workshop) Compile(folder watch.Folder) watch.Compiled { return watch.Compile(folder, w.World) }
+
+// Check is Compile, and what settings say of flows besides.
+func (w *Workshop) Check(folder watch.Folder) watch.Compiled {
+	set := w.Compile(folder)
+	if w.file != nil && set.Programs != nil {
+		set.Problems = append(set.Problems, app.CheckClients(w.file, set.Programs)...)
+	}
+	return set
+}
+
+// Draft checks a folder without judging what hooks do: for texts that are being written.
+func (w *Workshop) Draft(folder watch.Folder) watch.Compiled {
+	world := w.World
+	named, whole := promised(folder)
+	world.Hooks = unjudged{named}
+	return watch.Compile(whole, world)
+}
 
 // Close ends what New began.
 func (w *Workshop) Close() error { return w.hooks.Close() }
