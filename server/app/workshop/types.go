@@ -26,10 +26,7 @@ type Types struct {
 // are being written. Problems are those of flows whose types cannot be told. from gives the path by which the types find a hook file of the
 // folder; nil: they lie beside it.
 func (w *Workshop) Types(folder watch.Folder, names []string, from func(hooks string) string) ([]Types, diag.Problems, diag.Sources) {
-	world := w.World
-	named, folder := promised(folder)
-	world.Hooks = unjudged{named}
-	set := watch.Compile(folder, world)
+	set := w.Draft(folder)
 	connectors := w.Connectors
 	if !w.Declared {
 		connectors = connectorsNamed(set.Flows)

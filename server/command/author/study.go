@@ -45,8 +45,14 @@ func (s Console) open(c *cobra.Command, settings string, flows ...string) (b *be
 	var f *config.File
 	switch _, missing := os.Stat(settings); {
 	case missing == nil || c.Flags().Changed("config"):
-		if f, err = s.Load(settings); err != nil {
-			return nil, err
+		raw, err := readText(settings)
+		if err != nil {
+			return nil, fmt.Errorf("the settings cannot be read: %w", err)
+		}
+		if f = config.Draft(settings, raw); f == nil {
+			if f, err = s.Load(settings); err != nil {
+				return nil, err
+			}
 		}
 		b.dir = f.FlowsDir()
 	case !errors.Is(missing, fs.ErrNotExist):
