@@ -31,7 +31,7 @@ func Marked(body []ast.Statement, mark string) map[string]ast.Expression {
 			continue
 		}
 		left, ok := a.Left.(*ast.DotExpression)
-		if !ok || left.Identifier.Name != mark {
+		if !ok || left.Identifier.Name.String() != mark {
 			continue
 		}
 		o, ok := a.Right.(*ast.ObjectLiteral)
