@@ -300,7 +300,7 @@ func TestReplay_ShippedFlowsReproduceEveryEnding(t *testing.T) {
 	}
 	set := watch.Compile(folder, o.World)
 	told(t, set.Problems, set.Sources)
-	list, err := replay.Run(t.Context(), s, set.Programs, time.Time{}, 1000)
+	list, err := replay.Run(t.Context(), s, set.Programs, set.Programs, time.Time{}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
