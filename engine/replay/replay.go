@@ -37,6 +37,8 @@ type Result struct {
 	Is      Ending `json:"is"`
 	// Diverged is the first step that went another way: `risk: low → high`; "" when all went as before.
 	Diverged string `json:"diverged,omitempty"`
+
+	walked []string // steps that ended
 }
 
 // Changed lists what would be another: ending, acr, the names of claims.
@@ -103,6 +105,9 @@ func Journey(ctx context.Context, p *check.Program, turns []trail.Turn) (Result,
 		r.Reason = "it would ask, and nobody answers"
 	default:
 		r.Is = ended(j)
+	}
+	for _, e := range j.State.Trail {
+		r.walked = append(r.walked, e.Step)
 	}
 	r.Diverged = diverged(entries, j.State.Trail, r.Reason != "")
 	return r, nil

@@ -30,6 +30,8 @@ type Report struct {
 	Another  int     `json:"another"` // end as before, by another way
 	Changed  []Group `json:"changed,omitempty"`
 	Refused  []Group `json:"refused,omitempty"` // cannot be replayed
+	// Assumed are steps whose settings are others now, and how many journeys walked them: they were answered from the recording all the same.
+	Assumed map[string]int `json:"assumed,omitempty"`
 }
 
 // Group is journeys that changed alike, or could not be replayed for one reason.
@@ -42,8 +44,9 @@ type Group struct {
 
 const examples = 3
 
-// Run replays up to limit journeys that ended since on each of these programs, by the names of their flows.
-func Run(ctx context.Context, from Trails, programs map[string]*check.Program, since time.Time, limit int) ([]Report, error) {
+// Run replays up to limit journeys that ended since on each of these programs, by the names of their flows. old are the programs they stand
+// in for.
+func Run(ctx context.Context, from Trails, programs, old map[string]*check.Program, since time.Time, limit int) ([]Report, error) {
 	var out []Report
 	for _, name := range slices.Sorted(maps.Keys(programs)) {
 		p := programs[name]
@@ -51,7 +54,7 @@ func Run(ctx context.Context, from Trails, programs map[string]*check.Program, s
 		if err != nil {
 			return nil, err
 		}
-		r := Report{Flow: name, Version: p.Hash}
+		r, others := Report{Flow: name, Version: p.Hash}, otherSettings(p, old[name])
 		for _, id := range list {
 			turns, err := from.JourneyTrail(ctx, id)
 			if err != nil {
@@ -63,11 +66,37 @@ func Run(ctx context.Context, from Trails, programs map[string]*check.Program, s
 			}
 			got.Journey = id
 			r.add(got)
+			for _, step := range got.walked {
+				if others[step] {
+					if r.Assumed == nil {
+						r.Assumed = map[string]int{}
+					}
+					r.Assumed[step]++
+				}
+			}
 		}
 		r.sort()
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// otherSettings lists the steps that a replay answers from the recording although their settings are others now.
+func otherSettings(p, old *check.Program) map[string]bool {
+	out := map[string]bool{}
+	if old == nil {
+		return out
+	}
+	for path, n := range p.Nodes {
+		o := old.Nodes[path]
+		if o == nil || n.With == nil || o.With == nil || n.Spec.Name != o.Spec.Name || pure(n.Spec.Name) {
+			continue
+		}
+		if string(n.With.ContractJSON()) != string(o.With.ContractJSON()) {
+			out[path] = true
+		}
+	}
+	return out
 }
 
 func (r *Report) add(x Result) {
@@ -127,6 +156,9 @@ func (r Report) Write(w io.Writer) {
 	table(w, r.Changed)
 	fmt.Fprintf(w, "%6d cannot be replayed\n", refused)
 	table(w, r.Refused)
+	for _, step := range slices.Sorted(maps.Keys(r.Assumed)) {
+		fmt.Fprintf(w, "step %s has other settings now; its recorded outcome was taken %s\n", step, times(r.Assumed[step]))
+	}
 }
 
 func table(w io.Writer, groups []Group) {
@@ -137,6 +169,13 @@ func table(w io.Writer, groups []Group) {
 		}
 		fmt.Fprintf(w, "               as journey %s\n", strings.Join(g.Journeys, ", "))
 	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func journeys(n int) string {

@@ -95,7 +95,7 @@ func TestReplay_UnchangedFlowsReproduceEveryEnding(t *testing.T) {
 	w := newWorld(t, explained())
 	from := recorded(t, w)
 	p, _ := w.flows.Current("signin")
-	list, err := replay.Run(w.ctx, from, map[string]*check.Program{"signin": p}, time.Time{}, 100)
+	list, err := replay.Run(w.ctx, from, map[string]*check.Program{"signin": p}, nil, time.Time{}, 100)
 	expect.OK(t, err)
 	r := list[0]
 	if r.Journeys != 13 || r.Same != 12 || len(r.Changed) != 0 || len(r.Refused) != 1 || r.Refused[0].What != "it had not ended" {
@@ -115,6 +115,9 @@ func TestReplay_ChangedFlows(t *testing.T) {
 		"step-up": func(f map[string]string) {
 			f["signin.yaml"] = strings.Replace(f["signin.yaml"], "high: denied }", "high: again }", 1) +
 				"  again: { use: password.verify, with: { for: subject }, next: { ok: claims, forgot: denied, must-change: denied, locked: denied } }\n"
+		},
+		"other-settings": func(f map[string]string) {
+			f["signin.yaml"] = strings.Replace(f["signin.yaml"], "with: { accept: basic }", "with: { accept: basic, max-age: 5m }", 1)
 		},
 		"other-claims": func(f map[string]string) {
 			f["signin.ts"] = strings.Replace(f["signin.ts"], `"gold"`, `"golden"`, 1)
@@ -143,11 +146,12 @@ func TestReplay_ChangedFlows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, explained())
 			from := recorded(t, w)
+			old, _ := w.flows.Current("signin")
 			files := explained()
 			change(files)
 			w.serve(files)
 			p, _ := w.flows.Current("signin")
-			list, err := replay.Run(w.ctx, from, map[string]*check.Program{"signin": p}, time.Time{}, 100)
+			list, err := replay.Run(w.ctx, from, map[string]*check.Program{"signin": p}, map[string]*check.Program{"signin": old}, time.Time{}, 100)
 			expect.OK(t, err)
 			var text bytes.Buffer
 			list[0].Write(&text)

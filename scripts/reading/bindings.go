@@ -2,6 +2,7 @@ package reading
 
 import (
 	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/token"
 
 	"github.com/stile-id/stile/scripts/reading/tree"
 )
@@ -127,13 +128,37 @@ func (w *walker) declarations(list []*ast.Binding) {
 			w.bindVariable(b.Target, nil)
 			continue
 		}
-		if p, ok := w.path(b.Initializer); ok {
+		if p, beside, ok := w.standsFor(b.Initializer); ok {
+			for _, e := range beside {
+				w.visit(e)
+			}
 			w.bindVariable(b.Target, &p)
 			continue
 		}
 		w.visit(b.Initializer)
 		w.bindVariable(b.Target, nil)
 	}
+}
+
+// standsFor is the path an initializer names, also where something plain stands in for it: `ok ? output : {}`, `output ?? {}`. beside is what
+// else is to be read.
+func (w *walker) standsFor(e ast.Expression) (path string, beside []ast.Expression, ok bool) {
+	if p, ok := w.path(e); ok {
+		return p, nil, true
+	}
+	switch x := tree.Bare(e).(type) {
+	case *ast.ConditionalExpression:
+		for _, side := range [][2]ast.Expression{{x.Consequent, x.Alternate}, {x.Alternate, x.Consequent}} {
+			if p, ok := w.path(side[0]); ok && constant(side[1]) {
+				return p, []ast.Expression{x.Test, side[1]}, true
+			}
+		}
+	case *ast.BinaryExpression:
+		if p, ok := w.path(x.Left); ok && (x.Operator == token.COALESCE || x.Operator == token.LOGICAL_OR) && constant(x.Right) {
+			return p, []ast.Expression{x.Right}, true
+		}
+	}
+	return "", nil, false
 }
 
 func (w *walker) bindVariable(target ast.BindingTarget, path *string) {

@@ -83,7 +83,7 @@ func (c *collector) read(path string, at file.Idx) {
 // Exported finds the functions behind the names the bundle leaves in its global, and reads each. A name whose function
 // cannot be found, because it is made when the script runs, is listed with nothing known of it.
 func (t *Text) Exported(names []string, into map[string]check.Function) {
-	body := t.bundleBody()
+	body := tree.BundleBody(t.tree)
 	t.tops = newScope(nil)
 	t.tops.hoistVars(t.tree.DeclarationList)
 	t.tops.hoist(body)
@@ -93,7 +93,7 @@ func (t *Text) Exported(names []string, into map[string]check.Function) {
 		}
 	}
 	t.forgetAssigned()
-	for name, e := range marked(body) {
+	for name, e := range tree.Marked(body, worker.MarkHooks) {
 		if !slices.Contains(names, name) {
 			continue
 		}
@@ -174,55 +174,4 @@ func (t *Text) describe(m *meaning) check.Function {
 	f.Reads, f.Tests = c.list, k.list
 	f.Returns, f.Exact = t.returns(m.fn)
 	return f
-}
-
-// bundleBody gives the statements inside the function esbuild wraps a bundle in.
-func (t *Text) bundleBody() []ast.Statement {
-	for _, s := range t.tree.Body {
-		e, ok := s.(*ast.ExpressionStatement)
-		if !ok {
-			continue
-		}
-		if c, ok := e.Expression.(*ast.CallExpression); ok {
-			if f := tree.AsFunction(c.Callee); f != nil && f.Body != nil {
-				return f.Body.List
-			}
-		}
-	}
-	return t.tree.Body
-}
-
-// marked reads the stub's last statement: which variable of the bundle each exported name is.
-func marked(body []ast.Statement) map[string]ast.Expression {
-	all := map[string]ast.Expression{}
-	for _, s := range body {
-		e, ok := s.(*ast.ExpressionStatement)
-		if !ok {
-			continue
-		}
-		a, ok := e.Expression.(*ast.AssignExpression)
-		if !ok {
-			continue
-		}
-		left, ok := a.Left.(*ast.DotExpression)
-		if !ok || left.Identifier.Name != worker.MarkHooks {
-			continue
-		}
-		o, ok := a.Right.(*ast.ObjectLiteral)
-		if !ok {
-			continue
-		}
-		clear(all)
-		for _, p := range o.Value {
-			switch p := p.(type) {
-			case *ast.PropertyShort:
-				all[p.Name.Name.String()] = &p.Name
-			case *ast.PropertyKeyed:
-				if k, ok := p.Key.(*ast.StringLiteral); ok {
-					all[k.Value.String()] = p.Value
-				}
-			}
-		}
-	}
-	return all
 }

@@ -111,6 +111,9 @@ func TestTrace_FindsAJourneyByEveryNumber(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &told); err != nil || code != 0 || len(told) != 5 || told[0].Turn.Journey != id || len(told[0].Says) == 0 {
 		t.Errorf("%d %v\n%s", code, err, out)
 	}
+	if out, code := d.stile("trace", id, "--as-test"); code != 0 || !strings.Contains(out, "flow: signin\n") || !strings.Contains(out, "- { password: { password: not the password } }\n") {
+		t.Errorf("%d\n%s", code, out)
+	}
 	if out, code := d.stile("trace", "nobody00"); code != 1 || !strings.Contains(out, `nothing is kept of a journey "nobody00"`) {
 		t.Errorf("%d %s", code, out)
 	}

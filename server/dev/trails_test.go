@@ -13,14 +13,20 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/rehearse"
+	"github.com/stile-id/stile/engine/rehearse/cases"
+	"github.com/stile-id/stile/engine/rehearse/recorded"
 	"github.com/stile-id/stile/engine/replay"
 	"github.com/stile-id/stile/engine/trail"
 	"github.com/stile-id/stile/flows"
+	"github.com/stile-id/stile/scripts/host"
 	"github.com/stile-id/stile/server/app"
 	"github.com/stile-id/stile/server/dev"
+	"github.com/stile-id/stile/server/rehearsal"
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/watch"
@@ -294,7 +300,7 @@ func TestReplay_ShippedFlowsReproduceEveryEnding(t *testing.T) {
 	}
 	set := watch.Compile(folder, o.World)
 	told(t, set.Problems, set.Sources)
-	list, err := replay.Run(t.Context(), s, set.Programs, time.Time{}, 1000)
+	list, err := replay.Run(t.Context(), s, set.Programs, set.Programs, time.Time{}, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,5 +315,86 @@ func TestReplay_ShippedFlowsReproduceEveryEnding(t *testing.T) {
 	}
 	if total < ended {
 		t.Errorf("%d journeys were replayed of %d", total, ended)
+	}
+}
+
+// TestRecorded_JourneysBecomeCasesThatPass: what people did on the shipped flows, written as test files, goes the same way in a world that is
+// made up of nothing but those files.
+func TestRecorded_JourneysBecomeCasesThatPass(t *testing.T) {
+	dir := t.TempDir()
+	d := serveAt(t, "localhost:0", dir, "")
+	w := &wire{secrets: map[string]string{}}
+	ended := walkEverything(t, d, w)
+	s := trailsIn(t, dir, ended)
+	folder := fstest.MapFS{}
+	shipped, err := watch.ReadFolder(flows.Shipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range shipped {
+		folder[name] = &fstest.MapFile{Data: text}
+	}
+	total := 0
+	for _, flow := range []string{"signin", "signup", "account"} {
+		list, err := s.EndedJourneys(t.Context(), flow, time.Time{}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := &cases.File{Flow: flow, Path: flow + ".test.yaml"}
+		for _, id := range list {
+			turns, err := s.JourneyTrail(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, notes, err := recorded.Case(turns)
+			if err != nil || len(notes) > 0 && !strings.Contains(strings.Join(notes, ""), "session that did not count") {
+				t.Errorf("%s: %v %q", id, err, notes)
+				continue
+			}
+			c := file.Cases[0]
+			c.Given = file.Given
+			all.Cases = append(all.Cases, c)
+		}
+		text, err := cases.Write(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, who := range []string{"bob@example.com", "eve@example.com", "carol@acme", "bop@"} {
+			if strings.Contains(string(text), who) {
+				t.Errorf("the cases name %s:\n%s", who, text)
+			}
+		}
+		folder[flow+".test.yaml"] = &fstest.MapFile{Data: text}
+		total += len(all.Cases)
+	}
+	delete(folder, "recover.test.yaml")
+	pool, err := host.New(host.Options{Isolation: host.IsolationInline, Deadline: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pool.Close() }()
+	th, problems, sources, err := rehearsal.Open(t.Context(), rehearsal.Options{Flows: folder, Path: "flows", Hooks: pool, Undeclared: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told(t, problems, sources)
+	defer func() { _ = th.Close() }()
+	played := 0
+	for _, f := range th.Files {
+		for i := range f.Cases {
+			p := rehearse.Play(t.Context(), th, f, &f.Cases[i])
+			for _, failure := range p.Failures {
+				t.Errorf("%s %s\n%s\n%s", f.Flow, f.Cases[i].Name, failure, strings.Join(p.Log, "\n"))
+			}
+			played++
+		}
+	}
+	if played != total || total < ended {
+		t.Errorf("%d cases were played of %d, of %d journeys", played, total, ended)
+	}
+	if t.Failed() {
+		for _, f := range th.Files {
+			t.Logf("%s", f.Source)
+		}
 	}
 }

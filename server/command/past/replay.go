@@ -43,11 +43,11 @@ func replayed(s Console) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, o.Close()) }()
-			programs, err := s.candidate(o, candidate)
+			programs, old, err := s.candidate(o, candidate)
 			if err != nil {
 				return err
 			}
-			list, err := replay.Run(c.Context(), o.Store, programs, time.Now().Add(-age), limit)
+			list, err := replay.Run(c.Context(), o.Store, programs, old, time.Now().Add(-age), limit)
 			if err != nil {
 				return err
 			}
@@ -72,21 +72,21 @@ func replayed(s Console) *cobra.Command {
 	return c
 }
 
-// candidate compiles a changed flow among the others and returns the programs it makes another.
-func (s Console) candidate(o *app.Operator, file string) (map[string]*check.Program, error) {
+// candidate compiles a changed flow among the others and returns the programs it makes another, and what they are now.
+func (s Console) candidate(o *app.Operator, file string) (programs, old map[string]*check.Program, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	folder, err := watch.ReadFolder(os.DirFS(o.FlowsDir()))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	changed, place, err := folder.With(text, func(name string) ([]byte, error) {
 		return os.ReadFile(filepath.Join(filepath.Dir(file), filepath.FromSlash(name)))
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	set := watch.Compile(changed, o.World)
 	if set.Programs == nil {
@@ -99,16 +99,17 @@ func (s Console) candidate(o *app.Operator, file string) (map[string]*check.Prog
 			set.Sources[file] = text
 		}
 		diag.Render(s.Err, set.Problems, set.Sources)
-		return nil, s.Told
+		return nil, nil, s.Told
 	}
-	programs := watch.Differing(set.Programs, watch.Compile(folder, o.World).Programs)
+	old = watch.Compile(folder, o.World).Programs
+	programs = watch.Differing(set.Programs, old)
 	for name, p := range programs {
 		if p.Callable {
 			delete(programs, name) // journeys are those of its callers
 		}
 	}
 	if len(programs) == 0 {
-		return nil, errors.New("the candidate is the same as the flow; there is nothing to replay")
+		return nil, nil, errors.New("the candidate is the same as the flow; there is nothing to replay")
 	}
-	return programs, nil
+	return programs, old, nil
 }

@@ -10,13 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stile-id/stile/engine/explain"
+	"github.com/stile-id/stile/engine/rehearse/cases"
+	"github.com/stile-id/stile/engine/rehearse/recorded"
 	"github.com/stile-id/stile/engine/trail"
 	"github.com/stile-id/stile/server/app"
 )
 
 func trace(s Console) *cobra.Command {
 	var path string
-	var asJSON bool
+	var asJSON, asTest bool
 	c := &cobra.Command{Use: "trace ID", Short: "Explain a journey: what it did, and why each branch was taken", Args: cobra.ExactArgs(1),
 		Long: "Explains a journey from its trail. ID is a journey's id or its first eight characters, as the log shows them, or the number that an error page or a " +
 			"denied person was shown.",
@@ -29,6 +31,9 @@ func trace(s Console) *cobra.Command {
 			turns, err := found(c.Context(), o, args[0])
 			if err != nil {
 				return err
+			}
+			if asTest {
+				return s.recorded(turns)
 			}
 			told, err := explained(c.Context(), o, turns)
 			if err != nil {
@@ -43,8 +48,27 @@ func trace(s Console) *cobra.Command {
 			return nil
 		}}
 	s.Settings(c, &path)
+	c.Flags().BoolVar(&asTest, "as-test", false, "print a test file with a case that goes as the journey went; secrets and people's names are made up")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the trail itself, with what is said of each turn")
+	c.MarkFlagsMutuallyExclusive("json", "as-test")
 	return c
+}
+
+// recorded prints a journey as a test case, and what may be another in it.
+func (s Console) recorded(turns []trail.Turn) error {
+	file, notes, err := recorded.Case(turns)
+	if err != nil {
+		return err
+	}
+	text, err := cases.Write(file)
+	if err != nil {
+		return err
+	}
+	for _, n := range notes {
+		fmt.Fprintf(s.Err, "note: %s\n", n)
+	}
+	_, err = s.Out.Write(text)
+	return err
 }
 
 // found reads the trail that a name stands for.
