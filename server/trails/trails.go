@@ -25,7 +25,7 @@ type Trails struct {
 }
 
 const (
-	waiting  = 2048                   // turns that may wait
+	waiting  = 1024                   // turns that may wait; each holds what its scripts were given until it is written down
 	together = 128                    // of one transaction
 	gather   = 200 * time.Millisecond // how long a batch waits for company
 	patience = 5 * time.Second        // with the store
