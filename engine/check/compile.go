@@ -59,7 +59,6 @@ func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
 	b.program.Start = b.flow(src, "", nil)
 	b.consent()
 	if !b.problems.Failed() && !b.flawed {
-		b.data()
 	}
 	b.problems = b.problems.Unique()
 	b.program.Flawed = b.flawed
@@ -82,7 +81,6 @@ type build struct {
 	}
 	bound   map[*flow.Step]binding
 	order   []*place // nodes in source order, for stable messages
-	reads   []reading
 	calling []string
 }
 
@@ -121,7 +119,7 @@ func (b *build) accept(f *flow.Flow) {
 	for _, a := range f.Accept {
 		for i, name := range a.AnyOf {
 			if _, _, ok := verdict.Any(name); !ok && name != "" {
-				b.add("STILE-F08", a.Facts[i], near(name, known), "%q is no fact", name)
+				b.add("STILE-F08", a.Facts[i], flow.Near(name, known), "%q is no fact", name)
 			}
 		}
 		formula, _, ok := verdict.Any(a.AnyOf...)
@@ -266,7 +264,7 @@ func nearStep(f *flow.Flow, name, otherwise string, ends ...string) string {
 	for _, s := range f.Steps {
 		names = append(names, s.Name)
 	}
-	return meant(name, append(names, ends...), otherwise)
+	return flow.Meant(name, append(names, ends...), otherwise)
 }
 
 // consent adds the step that is walked after done for clients that ask for consent.

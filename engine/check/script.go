@@ -121,7 +121,7 @@ func (b *build) function(n *Node, name string, at diag.Pos, s *flow.Step, outcom
 		return
 	}
 	for _, r := range f.Reads {
-		b.reads = append(b.reads, reading{node: n, read: r, what: "hook " + name, script: true})
+		b.program.Readings = append(b.program.Readings, Reading{Node: n, Read: r, What: "hook " + name, Script: true})
 	}
 	if !outcomes || s.All != "" {
 		return
@@ -141,14 +141,14 @@ func (b *build) function(n *Node, name string, at diag.Pos, s *flow.Step, outcom
 // readings collects what a step's settings and conditions read.
 func (b *build) readings(s *flow.Step, n *Node, set HookSet, cases []string) {
 	for _, r := range n.With.Reads() {
-		b.reads = append(b.reads, reading{node: n, read: r, what: "step " + s.Name})
+		b.program.Readings = append(b.program.Readings, Reading{Node: n, Read: r, What: "step " + s.Name})
 	}
 	if set == nil {
 		return
 	}
 	for _, c := range cases {
 		for _, r := range set.Reads(c) {
-			b.reads = append(b.reads, reading{node: n, read: r, what: "step " + s.Name, script: true})
+			b.program.Readings = append(b.program.Readings, Reading{Node: n, Read: r, What: "step " + s.Name, Script: true})
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (b *build) uses(s *flow.Step, n *Node) {
 			}
 		case action.UseVar:
 			if _, ok := n.Vars[u.Name]; !ok {
-				b.add("STILE-D01", at, meant(u.Name, slices.Sorted(maps.Keys(n.Vars)), "declare it under `vars:` at the top of the flow"), "there is no var %q", u.Name)
+				b.add("STILE-D01", at, flow.Meant(u.Name, slices.Sorted(maps.Keys(n.Vars)), "declare it under `vars:` at the top of the flow"), "there is no var %q", u.Name)
 			}
 		case action.UseHook:
 			b.function(n, u.Name, at, s, u.Outcomes)
@@ -148,7 +148,7 @@ func (b *build) call(s *flow.Step, n *Node, scope string) {
 	case !ok:
 		hint := "name a flow of this folder"
 		if b.c.world.Flows != nil {
-			hint = near(name, b.c.world.Flows())
+			hint = flow.Near(name, b.c.world.Flows())
 		}
 		b.add("STILE-G08", at, hint, "there is no flow %q", name)
 		return
@@ -176,7 +176,7 @@ func (b *build) call(s *flow.Step, n *Node, scope string) {
 			b.program.Nodes[path] = leave
 			for name, o := range leave.Leave.Outputs {
 				for _, r := range o.Reads() {
-					b.reads = append(b.reads, reading{node: leave, read: r, what: "output " + name})
+					b.program.Readings = append(b.program.Readings, Reading{Node: leave, Read: r, What: "output " + name})
 				}
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/proof/assurance"
+	"github.com/stile-id/stile/engine/proof/data"
 	"github.com/stile-id/stile/engine/proof/graph"
 	"github.com/stile-id/stile/engine/proof/paths"
 	"github.com/stile-id/stile/engine/verdict"
@@ -37,7 +38,7 @@ func Prove(p *check.Program) Result {
 	if p.Flawed {
 		return out
 	}
-	if out.Problems = graph.Judge(p); out.Problems.Failed() || p.Callable {
+	if out.Problems = append(graph.Judge(p), data.Judge(p)...); out.Problems.Failed() || p.Callable {
 		return out
 	}
 	return assured(p)

@@ -12,6 +12,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/proof/data"
 	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/server/command/author/lsp/spot"
 	"github.com/stile-id/stile/server/command/author/lsp/text"
@@ -225,9 +226,9 @@ func (p *proposals) paths(v view, typed string) string {
 	last := parts[len(parts)-1]
 	program, node := p.drafted(v)
 	above := strings.Join(parts[:len(parts)-1], ".")
-	var certain check.Certain
+	var certain data.Certain
 	if node != nil {
-		certain = program.Certain()
+		certain = data.CertainOf(program)
 	}
 	switch {
 	case above == "":

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/proof/data"
 	"github.com/stile-id/stile/server/command/author/lsp/spot"
 	"github.com/stile-id/stile/server/command/author/lsp/text"
 	"github.com/stile-id/stile/server/command/author/lsp/wire"
@@ -124,7 +125,7 @@ func (v view) certain(step string) string {
 	if p == nil || p.Nodes[step] == nil {
 		return ""
 	}
-	c, n := p.Certain(), p.Nodes[step]
+	c, n := data.CertainOf(p), p.Nodes[step]
 	var all []string
 	if c.Subject(n) {
 		all = append(all, "`subject`")
