@@ -28,7 +28,7 @@ func (e *Engine) begin(ctx context.Context, flow string, r journey.Request) (Han
 	if !ok || p.Callable {
 		return Handle{}, Reply{}, fmt.Errorf("%w: %s", ErrNoFlow, flow)
 	}
-	id, err := e.secret()
+	id, err := e.name()
 	if err != nil {
 		return Handle{}, Reply{}, err
 	}

@@ -1,7 +1,9 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 
@@ -27,11 +29,15 @@ func (f Folder) With(text []byte, beside func(name string) ([]byte, error)) (out
 	}
 	out[file] = text
 	if read.Hooks != "" {
+		// Hooks that do not lie beside the candidate are those of the folder.
+		at := path.Join(path.Dir(file), read.Hooks)
 		code, err := beside(read.Hooks)
-		if err != nil {
+		switch _, have := out[at]; {
+		case err == nil:
+			out[at] = code
+		case !have || !errors.Is(err, fs.ErrNotExist):
 			return nil, "", fmt.Errorf("hooks of the candidate: %w", err)
 		}
-		out[path.Join(path.Dir(file), read.Hooks)] = code
 	}
 	return out, file, nil
 }
