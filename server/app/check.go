@@ -70,6 +70,9 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked
 	if _, err := s.certificate(); err != nil {
 		return found, err
 	}
+	if _, err := s.authorities(); err != nil {
+		return found, err
+	}
 	_, badClaims := claims.New(f.Claims, s.claimPorts())
 	_, badClients := client.NewRegistry(f.Clients)
 	return found, errors.Join(badClaims, badClients)

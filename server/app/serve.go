@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -32,6 +33,32 @@ func (s *Server) certificate() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
+// asking is the TLS of the place where callers are asked for a certificate. Whose it is and what it is worth is decided per client; that
+// the caller holds its key is proved by the handshake.
+func asking(secure *tls.Config) *tls.Config {
+	c := secure.Clone()
+	c.ClientAuth = tls.RequestClientCert
+	c.NextProtos = []string{"h2", "http/1.1"}
+	return c
+}
+
+// authorities reads who stands behind the certificates of clients; nil when nobody is named.
+func (s *Server) authorities() (*x509.CertPool, error) {
+	m := s.file.MutualTLS
+	if m == nil || m.Authorities == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(s.beside(m.Authorities))
+	if err != nil {
+		return nil, fmt.Errorf("mutual-tls: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("mutual-tls: %s holds no certificate", m.Authorities)
+	}
+	return pool, nil
+}
+
 // Serve listens and answers until ctx ends, then drains: /readyz fails first, for as long as Options.Notice says, so that nobody is sent
 // here any more; then no more connections are taken, requests under way are finished, and what runs beside them stops. ready is called with the address once the server listens.
 func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
@@ -52,7 +79,7 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var beside sync.WaitGroup
 	s.startBackground(background, &beside)
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
 	go func() {
 		if secure != nil {
 			failed <- h.ServeTLS(l, "", "")
@@ -60,6 +87,15 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 		}
 		failed <- h.Serve(l)
 	}()
+	if m := s.file.MutualTLS; m != nil && m.Listen != "" && secure != nil {
+		second, err := net.Listen("tcp", m.Listen)
+		if err != nil {
+			stop()
+			beside.Wait()
+			return errors.Join(fmt.Errorf("listen for certificates: %w", err), h.Close())
+		}
+		go func() { failed <- h.Serve(tls.NewListener(second, asking(secure))) }()
+	}
 	if ready != nil {
 		ready(l.Addr())
 	}

@@ -57,7 +57,7 @@ func rules() []rule {
 
 // redirect is where answers go: the one presented if it is registered, or the only registered one (OAuth 2.1 §4.1.1).
 func redirect(c *oauth.Client, presented string) (string, error) {
-	if presented == "" && len(c.Redirects) == 1 && c.Profile != oauth.ProfileOpenID {
+	if presented == "" && len(c.Redirects) == 1 && !c.Rules().NamesRedirect {
 		return c.Redirects[0], nil
 	}
 	if presented == "" || !client.Allowed(c.Redirects, presented) {
@@ -115,7 +115,7 @@ func responseType(_ context.Context, _ *Handler, q *request) error {
 func pkce(_ context.Context, _ *Handler, q *request) error {
 	challenge, method := q.params.Get("code_challenge"), q.params.Get("code_challenge_method")
 	switch {
-	case challenge == "" && method == "" && q.client.Profile == oauth.ProfileOpenID && q.client.Confidential():
+	case challenge == "" && method == "" && q.client.Rules().PKCEOptional && q.client.Confidential():
 		return nil
 	case challenge == "":
 		return oauth.Fail(oauth.InvalidRequest, "A code_challenge is required.")

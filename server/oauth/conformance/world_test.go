@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
@@ -75,6 +77,9 @@ type world struct {
 	problems []string
 	hook     func(function string, argument any) (map[string]json.RawMessage, error)
 	connect  func(name, path string) (json.RawMessage, error)
+	fetch    func(address string) ([]byte, error) // what clients publish
+	fetched  atomic.Int64
+	authn    *client.Authenticator
 }
 
 func (w *world) now() time.Time                { return time.Unix(0, w.clock.Load()).UTC() }
@@ -137,6 +142,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	w.must(err)
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.limits, _ = w.store.Transient()
+	w.pass(time.Minute) // a store that was born a moment ago knows of nothing that was used before
 	w.ring = &keys.Ring{Store: w.store, Sealer: master.Sealer("signing-keys"), Random: rand.Reader, Now: w.now}
 	w.must(w.ring.Start(context.Background()))
 	w.tokens = tokens.New(issuer, master, w.ring, rand.Reader)
@@ -169,7 +175,21 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	})
 	w.must(err)
 	log := slog.New(slog.DiscardHandler)
-	authn := &client.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log}
+	get := func(_ context.Context, address string, _ bool) ([]byte, error) {
+		w.fetched.Add(1)
+		if w.fetch == nil {
+			return nil, errors.New("down")
+		}
+		return w.fetch(address)
+	}
+	authn := &client.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer,
+		Remote: &foreign.Remote{Fetch: get, Now: w.now}, Certificates: func(r *http.Request) []*x509.Certificate {
+			if r.TLS == nil {
+				return nil
+			}
+			return r.TLS.PeerCertificates
+		}}
+	w.authn = authn
 	problem := func(rw http.ResponseWriter, _ *http.Request, status int, id string, _ error) {
 		w.problems = append(w.problems, id)
 		rw.WriteHeader(status)
