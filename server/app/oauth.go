@@ -15,6 +15,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/server/app/certificates"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/oauth"
@@ -28,6 +29,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
 	"github.com/stile-id/stile/server/oauth/revoke"
+	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/token"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/userinfo"
@@ -60,14 +62,15 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		return fetcher.Fetch(ctx, address, "application/jwk-set+json, application/json", private, foreign.MaxKeySet)
 	}}
 	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log,
-		Issuer: issuer, Remote: remote, Certificates: certificates}
-	if auth.Authorities, err = s.authorities(); err != nil {
+		Issuer: issuer, Remote: remote, Certificates: shown}
+	if auth.Authorities, err = certificates.Authorities(s.file); err != nil {
 		return err
 	}
 
-	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	from := &sender.Sender{Proofs: sender.New(issuer, s.mutual(), s.master, s.transient, s.now), Certificates: shown}
+	(&token.Handler{Issuer: issuer, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
-	(&userinfo.Handler{Issuer: issuer, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
@@ -84,7 +87,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	return nil
 }
 
-func certificates(r *http.Request) []*x509.Certificate { return web.ClientCertificates(r.Context()) }
+func shown(r *http.Request) []*x509.Certificate { return web.ClientCertificates(r.Context()) }
 
 func address(r *http.Request) string { return web.Network(web.Address(r.Context())) }
 

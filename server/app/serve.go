@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -14,50 +13,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/stile-id/stile/server/app/certificates"
 	"github.com/stile-id/stile/server/config"
 )
 
 // drainFor is how long requests under way may take once the server is told to stop.
 const drainFor = 20 * time.Second
-
-// certificate reads what the server shows as its own; nil when it does not serve https itself.
-func (s *Server) certificate() (*tls.Config, error) {
-	t := s.file.TLS
-	if t == nil {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(s.beside(t.Cert), s.beside(t.Key))
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
-}
-
-// asking is the TLS of the place where callers are asked for a certificate. Whose it is and what it is worth is decided per client; that
-// the caller holds its key is proved by the handshake.
-func asking(secure *tls.Config) *tls.Config {
-	c := secure.Clone()
-	c.ClientAuth = tls.RequestClientCert
-	c.NextProtos = []string{"h2", "http/1.1"}
-	return c
-}
-
-// authorities reads who stands behind the certificates of clients; nil when nobody is named.
-func (s *Server) authorities() (*x509.CertPool, error) {
-	m := s.file.MutualTLS
-	if m == nil || m.Authorities == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(s.beside(m.Authorities))
-	if err != nil {
-		return nil, fmt.Errorf("mutual-tls: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("mutual-tls: %s holds no certificate", m.Authorities)
-	}
-	return pool, nil
-}
 
 // Serve listens and answers until ctx ends, then drains: /readyz fails first, for as long as Options.Notice says, so that nobody is sent
 // here any more; then no more connections are taken, requests under way are finished, and what runs beside them stops. ready is called with the address once the server listens.
@@ -66,7 +27,7 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 	if listen == "" {
 		listen = "localhost:8080"
 	}
-	secure, err := s.certificate()
+	secure, err := certificates.Own(s.file)
 	if err != nil {
 		return err
 	}
@@ -94,7 +55,7 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 			beside.Wait()
 			return errors.Join(fmt.Errorf("listen for certificates: %w", err), h.Close())
 		}
-		go func() { failed <- h.Serve(tls.NewListener(second, asking(secure))) }()
+		go func() { failed <- h.Serve(tls.NewListener(second, certificates.Asking(secure))) }()
 	}
 	if ready != nil {
 		ready(l.Addr())

@@ -43,6 +43,9 @@ const (
 	PS256 = "PS256"
 	EdDSA = "EdDSA"
 
+	Always = "always"
+	Never  = "never"
+
 	Offered  = "offered"
 	Required = "required"
 
@@ -65,6 +68,10 @@ type Client struct {
 	Private     bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri and request_uris may lie at private addresses, by http on this machine too."`
 	Certificate Subject   `json:"certificate,omitzero" jsonschema_description:"tls_client_auth: whom the certificate must name, in exactly one way."`
 	Profile     string    `json:"profile,omitempty" jsonschema:"enum=,enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing" jsonschema_description:"Security profile, see the guide on apps. oidc (or openid): a confidential client may leave PKCE out. Default: oauth21."`
+	DPoP        string    `json:"dpop,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether tokens must be bound to a key that each request proves (RFC 9449). Default: offered, or what the profile says."`
+	DPoPNonce   string    `json:"dpop_nonce,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether proofs must carry a nonce of the server: a second try now and then, and no trust in the client's clock. Default: offered."`
+	TLSBound    bool      `json:"tls_bound,omitempty" jsonschema_description:"Tokens are bound to the certificate the client shows (RFC 8705 §3)."`
+	Rotation    string    `json:"refresh_rotation,omitempty" jsonschema:"enum=always,enum=never" jsonschema_description:"Whether each refresh gives a new refresh token. never is for clients that authenticate or must prove a key. Default: always, or what the profile says."`
 	Redirects   []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
 	LogoutURIs  []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
 	GrantTypes  []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`

@@ -99,6 +99,25 @@ func (k *checker) authentication() {
 	}
 	k.keys()
 	k.certificate()
+	k.sender()
+}
+
+// sender checks what tokens are bound to.
+func (k *checker) sender() {
+	c, p := k.c, k.profile
+	dpop, rotation := oauth.Offered, oauth.Always
+	if p.Bound && !c.TLSBound {
+		dpop = oauth.Required
+	}
+	if p.KeepRefresh {
+		rotation = oauth.Never
+	}
+	k.oneOf("dpop", &c.DPoP, dpop, oauth.Offered, oauth.Required)
+	k.oneOf("dpop_nonce", &c.DPoPNonce, oauth.Offered, oauth.Offered, oauth.Required)
+	k.oneOf("refresh_rotation", &c.Rotation, rotation, oauth.Always, oauth.Never)
+	if c.Rotation == oauth.Never && !c.Confidential() && c.DPoP != oauth.Required && !c.TLSBound {
+		k.hint("refresh_rotation", "write `dpop: required`, or leave it out", "refresh_rotation never is for clients that authenticate or prove a key")
+	}
 }
 
 func (k *checker) grants() {

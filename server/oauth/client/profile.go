@@ -34,6 +34,8 @@ func (k *checker) contradictions() {
 	against(p.Algorithms != nil && c.AuthAlg != "" && !slices.Contains(p.Algorithms, c.AuthAlg), "auth_alg", "write one of "+strings.Join(p.Algorithms, ", "),
 		"auth_alg %s is ruled out by profile %s", c.AuthAlg, p.Name)
 	against(p.Algorithms != nil && c.LegacyAud, "auth_legacy_audience", "remove it", "auth_legacy_audience is ruled out by profile %s", p.Name)
+	against(p.Bound && c.DPoP != oauth.Required && !c.TLSBound, "dpop", "write `dpop: required` or `tls_bound: true`", "dpop %s without tls_bound is ruled out by profile %s", c.DPoP, p.Name)
+	against(p.KeepRefresh && c.Rotation != oauth.Never, "refresh_rotation", "remove it; tokens are bound to a key already", "refresh_rotation %s is ruled out by profile %s", c.Rotation, p.Name)
 	for _, x := range []struct{ field, alg string }{{"token_alg", c.TokenAlg}, {"id_token_alg", c.IDTokenAlg}, {"userinfo_alg", c.UserinfoAlg}, {"introspection_alg", c.AnswerAlg}} {
 		against(p.Ours != nil && x.alg != "" && !slices.Contains(p.Ours, x.alg), x.field, "write one of "+strings.Join(p.Ours, ", "), "%s %s is ruled out by profile %s", x.field, x.alg, p.Name)
 	}

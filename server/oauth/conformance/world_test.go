@@ -36,6 +36,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
 	"github.com/stile-id/stile/server/oauth/revoke"
+	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/token"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/userinfo"
@@ -80,6 +81,7 @@ type world struct {
 	fetch    func(address string) ([]byte, error) // what clients publish
 	fetched  atomic.Int64
 	authn    *client.Authenticator
+	sender   *sender.Sender
 }
 
 func (w *world) now() time.Time                { return time.Unix(0, w.clock.Load()).UTC() }
@@ -199,9 +201,11 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		Accepts: func(flow string) []string {
 			return map[string][]string{"signin": {basicACR}, "signup": {basicACR}, "strong": {strong}}[flow]
 		}}
-	w.token = &token.Handler{Issuer: issuer, Clients: authn, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
+	from := &sender.Sender{Proofs: sender.New(issuer, "", master, w.limits, w.now), Certificates: authn.Certificates}
+	w.sender = from
+	w.token = &token.Handler{Issuer: issuer, Sender: from, Clients: authn, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
 	w.intro = &introspect.Handler{Issuer: issuer, Clients: authn, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
-	w.user = &userinfo.Handler{Issuer: issuer, Clients: w.registry, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
+	w.user = &userinfo.Handler{Issuer: issuer, Sender: from, Clients: w.registry, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
 	out := &logout.Handler{Issuer: issuer, Clients: w.registry, Tokens: w.tokens, Now: w.now, Log: log, Problem: problem,
 		Session: func(*http.Request) (*identity.Session, error) { return w.browser, nil },
 		End: func(_ http.ResponseWriter, r *http.Request, s *identity.Session) error {

@@ -83,6 +83,7 @@ func (h *Handler) Document() ([]byte, error) {
 		"token_endpoint_auth_signing_alg_values_supported":         signs,
 		"revocation_endpoint_auth_signing_alg_values_supported":    signs,
 		"introspection_endpoint_auth_signing_alg_values_supported": signs,
+		"dpop_signing_alg_values_supported":                        signs,
 		"code_challenge_methods_supported":                         []string{"S256"},
 		"prompt_values_supported":                                  prompts,
 		"scopes_supported":                                         or(h.Scopes, []string{"openid"}),
@@ -93,6 +94,7 @@ func (h *Handler) Document() ([]byte, error) {
 		"authorization_response_iss_parameter_supported":           true,
 	}
 	if h.MTLS != "" {
+		m["tls_client_certificate_bound_access_tokens"] = true
 		aliases := map[string]string{}
 		for name, path := range map[string]string{"token": oauth.TokenPath, "introspection": oauth.IntrospectPath, "revocation": oauth.RevokePath, "userinfo": oauth.UserinfoPath} {
 			aliases[name+"_endpoint"] = h.MTLS.URL(path)
