@@ -14,6 +14,7 @@ import (
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/rehearse/cases"
 	"github.com/stile-id/stile/scripts/host"
+	"github.com/stile-id/stile/server/app/certificates"
 	"github.com/stile-id/stile/server/app/demands"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth/claims"
@@ -77,7 +78,10 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked
 	if err != nil {
 		return found, err
 	}
-	if _, err := s.certificate(); err != nil {
+	if _, err := certificates.Own(f); err != nil {
+		return found, err
+	}
+	if _, err := certificates.Authorities(f); err != nil {
 		return found, err
 	}
 	_, badClaims := claims.New(f.Claims, s.claimPorts())

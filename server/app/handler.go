@@ -45,9 +45,13 @@ func (s *Server) newHandler(ctx context.Context, extra func(*mux.Router, *Server
 	}
 	r.NotFoundHandler = s.status(http.StatusNotFound, "not-found")
 	r.MethodNotAllowedHandler = s.status(http.StatusMethodNotAllowed, "method")
-	s.Handler = web.Identify(s.file.Trusted, web.Guard(s.log, func(w http.ResponseWriter, r *http.Request) {
+	header := ""
+	if s.file.MutualTLS != nil {
+		header = s.file.MutualTLS.Header
+	}
+	s.Handler = web.Identify(s.file.Trusted, web.Certificates(header, s.file.Trusted, web.Guard(s.log, func(w http.ResponseWriter, r *http.Request) {
 		s.pages.Problem(w, r, web.Problem{Status: http.StatusInternalServerError, ID: "broken", Reference: web.RequestID(r.Context())})
-	}, s.strictTransport(s.meter.Count(r))))
+	}, s.strictTransport(s.meter.Count(r)))))
 	return nil
 }
 

@@ -3,27 +3,33 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/server/app/certificates"
 	"github.com/stile-id/stile/server/config"
+	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
 	"github.com/stile-id/stile/server/oauth/revoke"
+	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/token"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/userinfo"
@@ -51,11 +57,20 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		return fmt.Errorf("signing keys: %w", err)
 	}
 	made := tokens.New(issuer, s.master, s.Keys, rand.Reader)
-	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log}
+	fetcher := connect.NewFetcher(5 * time.Second)
+	remote := &foreign.Remote{Now: s.now, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {
+		return fetcher.Fetch(ctx, address, "application/jwk-set+json, application/json", private, foreign.MaxKeySet)
+	}}
+	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log,
+		Issuer: issuer, Remote: remote, Certificates: shown}
+	if auth.Authorities, err = certificates.Authorities(s.file); err != nil {
+		return err
+	}
 
-	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	from := &sender.Sender{Proofs: sender.New(issuer, s.mutual(), s.master, s.transient, s.now), Certificates: shown}
+	(&token.Handler{Issuer: issuer, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
-	(&userinfo.Handler{Issuer: issuer, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
@@ -68,9 +83,11 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
 	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
-		Claims: sources.Names(), Create: s.creates(), Log: s.log}).Mount(r)
+		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Log: s.log}).Mount(r)
 	return nil
 }
+
+func shown(r *http.Request) []*x509.Certificate { return web.ClientCertificates(r.Context()) }
 
 func address(r *http.Request) string { return web.Network(web.Address(r.Context())) }
 
@@ -160,4 +177,15 @@ func (s *Server) scopes() []string {
 
 func (s *Server) creates() bool {
 	return slices.ContainsFunc(s.file.Clients, func(c oauth.Client) bool { return c.Flows.Create != "" })
+}
+
+// mutual is where clients with certificates call; "" when nobody is asked for one.
+func (s *Server) mutual() oauth.Issuer {
+	switch m := s.file.MutualTLS; {
+	case m == nil:
+		return ""
+	case m.URL != "":
+		return oauth.Issuer(m.URL)
+	}
+	return oauth.Issuer(s.file.Issuer)
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/stile-id/stile/server/app/certificates"
 	"github.com/stile-id/stile/server/config"
 )
 
@@ -22,19 +23,6 @@ const drainFor = 20 * time.Second
 // guardEvery is how often nodes look at how candidates of flows fare.
 const guardEvery = 5 * time.Second
 
-// certificate reads what the server shows as its own; nil when it does not serve https itself.
-func (s *Server) certificate() (*tls.Config, error) {
-	t := s.file.TLS
-	if t == nil {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(s.beside(t.Cert), s.beside(t.Key))
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
-}
-
 // Serve listens and answers until ctx ends, then drains: /readyz fails first, for as long as Options.Notice says, so that nobody is sent
 // here any more; then no more connections are taken, requests under way are finished, and what runs beside them stops. ready is called with the address once the server listens.
 func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
@@ -42,7 +30,7 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 	if listen == "" {
 		listen = "localhost:8080"
 	}
-	secure, err := s.certificate()
+	secure, err := certificates.Own(s.file)
 	if err != nil {
 		return err
 	}
@@ -55,7 +43,7 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var beside sync.WaitGroup
 	s.startBackground(background, &beside)
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
 	go func() {
 		if secure != nil {
 			failed <- h.ServeTLS(l, "", "")
@@ -63,6 +51,15 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 		}
 		failed <- h.Serve(l)
 	}()
+	if m := s.file.MutualTLS; m != nil && m.Listen != "" && secure != nil {
+		second, err := net.Listen("tcp", m.Listen)
+		if err != nil {
+			stop()
+			beside.Wait()
+			return errors.Join(fmt.Errorf("listen for certificates: %w", err), h.Close())
+		}
+		go func() { failed <- h.Serve(tls.NewListener(second, certificates.Asking(secure))) }()
+	}
 	if ready != nil {
 		ready(l.Addr())
 	}

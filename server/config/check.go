@@ -17,6 +17,7 @@ import (
 
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/web"
 )
 
@@ -92,6 +93,43 @@ func (c *checker) network() {
 			continue
 		}
 		c.Trusted = append(c.Trusted, prefix)
+	}
+	c.mutual()
+}
+
+// mutual checks how clients show certificates, and that those which must can.
+func (c *checker) mutual() {
+	m := c.MutualTLS
+	if m == nil {
+		for i, k := range c.Clients {
+			if k.Auth == oauth.AuthTLS || k.Auth == oauth.AuthSelfSigned {
+				c.add("STILE-C04", at("clients", strconv.Itoa(i), "auth"), "add `mutual-tls: { listen: \":8443\" }`", "nobody asks client %q for its certificate", k.ID)
+			}
+		}
+		return
+	}
+	switch {
+	case m.Listen == "" && m.Header == "":
+		c.add("STILE-C04", at("mutual-tls"), "add `listen: \":8443\"`, or `header:` with the name a trusted proxy uses", "nothing says where certificates come from")
+	case m.Listen != "" && c.TLS == nil:
+		c.add("STILE-C04", at("mutual-tls", "listen"), "add `tls: { cert: …, key: … }`", "a place that asks for certificates serves https itself")
+	case m.Header != "" && len(c.Proxies) == 0:
+		c.add("STILE-C04", at("mutual-tls", "header"), "name the proxy under trusted-proxies", "nobody is trusted to write %s", m.Header)
+	case m.Header != "" && !httpguts.ValidHeaderFieldName(m.Header):
+		c.add("STILE-C04", at("mutual-tls", "header"), "write X-Client-Certificate", "%q is no name of a header", m.Header)
+	}
+	if m.Listen != "" {
+		if _, port, err := net.SplitHostPort(m.Listen); err != nil || !isPort(port) {
+			c.add("STILE-C04", at("mutual-tls", "listen"), "write host:port, such as :8443", "%q is no address to listen on", m.Listen)
+		}
+	}
+	if u, err := url.Parse(m.URL); m.URL != "" && (err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(m.URL, "?# ") || strings.HasSuffix(m.URL, "/")) {
+		c.add("STILE-C03", at("mutual-tls", "url"), "write https://mtls.example.com", "the url is no plain https address")
+	}
+	for i, k := range c.Clients {
+		if k.Auth == oauth.AuthTLS && m.Authorities == "" {
+			c.add("STILE-C04", at("clients", strconv.Itoa(i), "auth"), "add `authorities: clients-ca.pem` under mutual-tls, or use self_signed_tls_client_auth", "nobody stands behind the certificate of client %q", k.ID)
+		}
 	}
 }
 

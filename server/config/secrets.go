@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -96,7 +97,12 @@ func (c *checker) clients() {
 		checked, errs := client.Check(*k)
 		for _, err := range errs {
 			where := append(at("clients", index), c.meant(strings.TrimPrefix(err.Error(), fmt.Sprintf("client %q: ", k.ID)), "clients", index)...)
-			c.add("STILE-C08", where, "see docs/reference/settings.md", "%v", err)
+			hint := "see docs/reference/settings.md"
+			var p *client.Problem
+			if errors.As(err, &p) && p.Field != "" {
+				where, hint = at("clients", index, p.Field), p.Hint
+			}
+			c.add("STILE-C08", where, hint, "%v", err)
 		}
 		if len(errs) == 0 {
 			*k = checked

@@ -24,6 +24,7 @@ type Settings struct {
 	MasterKey  Ref                  `json:"master-key,omitempty" jsonschema_description:"32 bytes in base64, as env: or file: reference. Default: master.key in the data directory, made on first start."`
 	Proxies    []string             `json:"trusted-proxies,omitempty" jsonschema_description:"Networks (CIDR) whose forwarding headers are believed. Default: none."`
 	TLS        *TLS                 `json:"tls,omitempty" jsonschema_description:"Serve https directly."`
+	MutualTLS  *MutualTLS           `json:"mutual-tls,omitempty" jsonschema_description:"How clients show certificates (RFC 8705)."`
 	Password   Password             `json:"password,omitzero" jsonschema_description:"Cost of a password hash (argon2id)."`
 	Hooks      Hooks                `json:"hooks,omitzero" jsonschema_description:"How scripts run."`
 	Mail       Mail                 `json:"mail,omitzero" jsonschema_description:"How mail leaves."`
@@ -51,6 +52,14 @@ type Trails struct {
 type TLS struct {
 	Cert string `json:"cert" jsonschema:"required"`
 	Key  string `json:"key" jsonschema:"required"`
+}
+
+// MutualTLS says where clients that show certificates call. Asking for certificates there alone keeps browsers from asking people for theirs.
+type MutualTLS struct {
+	Listen      string `json:"listen,omitempty" jsonschema_description:"A second address to listen on, with the certificate under tls; callers are asked for theirs."`
+	URL         string `json:"url,omitempty" jsonschema_description:"The public address of that place, such as https://mtls.example.com; told in the metadata. Default: the issuer."`
+	Authorities string `json:"authorities,omitempty" jsonschema_description:"File (PEM) with the authorities that stand behind certificates of tls_client_auth."`
+	Header      string `json:"header,omitempty" jsonschema_description:"Header in which a trusted proxy writes the caller's certificate: PEM with percent signs, base64, or RFC 9440."`
 }
 
 // Password is the cost of argon2id (RFC 9106) and how many hashes run and wait at once.

@@ -2,9 +2,12 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
@@ -12,9 +15,12 @@ import (
 
 // How a client authenticates (exactly one per client; RFC 6749 §2.3, OpenID Connect Core §9).
 const (
-	AuthNone  = "none"
-	AuthBasic = "client_secret_basic"
-	AuthPost  = "client_secret_post"
+	AuthNone       = "none"
+	AuthBasic      = "client_secret_basic"
+	AuthPost       = "client_secret_post"
+	AuthKey        = "private_key_jwt"             // RFC 7523
+	AuthTLS        = "tls_client_auth"             // RFC 8705 §2.1
+	AuthSelfSigned = "self_signed_tls_client_auth" // RFC 8705 §2.2
 )
 
 // Grant types this server knows (RFC 6749 §4, §6).
@@ -26,8 +32,6 @@ const (
 
 // Values of a client's settings.
 const (
-	ProfileOpenID = "openid" // OpenID certification: a confidential client may leave PKCE out
-
 	ConsentAsk  = "ask"
 	ConsentSkip = "skip"
 
@@ -36,6 +40,14 @@ const (
 
 	ES256 = "ES256"
 	RS256 = "RS256"
+	PS256 = "PS256"
+	EdDSA = "EdDSA"
+
+	Always = "always"
+	Never  = "never"
+
+	Offered  = "offered"
+	Required = "required"
 
 	IntrospectNone = "none"
 	IntrospectSelf = "self-audience"
@@ -48,8 +60,18 @@ type Client struct {
 	ID          string    `json:"id" jsonschema:"required" jsonschema_description:"The client_id. Letters, digits and . _ ~ - ; never shaped like an account's id."`
 	Name        string    `json:"name,omitempty" jsonschema_description:"What people see."`
 	Secrets     []string  `json:"secrets,omitempty" jsonschema_description:"SHA-256 of each generated secret that is valid now, in hex. Several while a secret is being exchanged."`
-	Auth        string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
-	Profile     string    `json:"profile,omitempty" jsonschema:"enum=,enum=openid" jsonschema_description:"Security profile. openid: a confidential client may leave PKCE out (OpenID certification), everything else as always."`
+	Auth        string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post,enum=private_key_jwt,enum=tls_client_auth,enum=self_signed_tls_client_auth" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
+	AuthAlg     string    `json:"auth_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=PS256,enum=EdDSA,enum=RS256" jsonschema_description:"private_key_jwt: the only signature taken. Default: all of them, or those of the profile."`
+	LegacyAud   bool      `json:"auth_legacy_audience,omitempty" jsonschema_description:"private_key_jwt: the token endpoint's address and lists are taken as audience too. Default: the issuer alone, as one text."`
+	JWKS        Document  `json:"jwks,omitempty" jsonschema:"type=object" jsonschema_description:"The client's public keys (RFC 7517), written out."`
+	JWKSURI     string    `json:"jwks_uri,omitempty" jsonschema_description:"Where the client publishes its keys; https. Instead of jwks."`
+	Private     bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri and request_uris may lie at private addresses, by http on this machine too."`
+	Certificate Subject   `json:"certificate,omitzero" jsonschema_description:"tls_client_auth: whom the certificate must name, in exactly one way."`
+	Profile     string    `json:"profile,omitempty" jsonschema:"enum=,enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing" jsonschema_description:"Security profile, see the guide on apps. oidc (or openid): a confidential client may leave PKCE out. Default: oauth21."`
+	DPoP        string    `json:"dpop,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether tokens must be bound to a key that each request proves (RFC 9449). Default: offered, or what the profile says."`
+	DPoPNonce   string    `json:"dpop_nonce,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether proofs must carry a nonce of the server: a second try now and then, and no trust in the client's clock. Default: offered."`
+	TLSBound    bool      `json:"tls_bound,omitempty" jsonschema_description:"Tokens are bound to the certificate the client shows (RFC 8705 §3)."`
+	Rotation    string    `json:"refresh_rotation,omitempty" jsonschema:"enum=always,enum=never" jsonschema_description:"Whether each refresh gives a new refresh token. never is for clients that authenticate or must prove a key. Default: always, or what the profile says."`
 	Redirects   []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
 	LogoutURIs  []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
 	GrantTypes  []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
@@ -74,6 +96,20 @@ type Client struct {
 	Silent      bool      `json:"silent,omitempty" jsonschema_description:"The app renews sign-ins by prompt=none. stile check then refuses a default flow that can never end without asking."`
 	Audience    []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
 	Resources   []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
+
+	Keys []jose.JSONWebKey `json:"-"` // of JWKS, read by client.Check
+}
+
+// Document is a JSON document inside the settings, kept as it is.
+type Document = json.RawMessage
+
+// Subject is what a client's certificate must name (RFC 8705 §2.1.2).
+type Subject struct {
+	DN    string `json:"subject,omitempty" jsonschema_description:"The subject as RFC 4514 writes it: CN=app,O=Example,C=DE."`
+	DNS   string `json:"san_dns,omitempty"`
+	URI   string `json:"san_uri,omitempty"`
+	IP    string `json:"san_ip,omitempty"`
+	Email string `json:"san_email,omitempty"`
 }
 
 // Flows says which flows a client may start.
@@ -110,6 +146,9 @@ type Lifetimes struct {
 
 // Confidential reports whether the client can keep a secret.
 func (c *Client) Confidential() bool { return c.Auth != AuthNone }
+
+// Secret reports whether the client authenticates by a secret.
+func (c *Client) Secret() bool { return c.Auth == AuthBasic || c.Auth == AuthPost }
 
 // May reports whether the client may have a scope; offline_access goes with Offline.
 func (c *Client) May(scope string) bool {

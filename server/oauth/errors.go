@@ -52,6 +52,8 @@ const (
 	RegistrationRefused  = "registration_not_supported"
 	TooManyRequests      = "too_many_requests"
 	UnsupportedTokenType = "unsupported_token_type"
+	InvalidProof         = "invalid_dpop_proof" // RFC 9449 §5
+	UseNonce             = "use_dpop_nonce"     // RFC 9449 §8
 )
 
 // Status is the HTTP status that goes with a code on a direct answer.

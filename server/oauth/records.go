@@ -24,6 +24,25 @@ type Proved struct {
 	Claims   map[string]json.RawMessage `json:"claims,omitempty"`
 }
 
+// Confirm says which keys a token is bound to (RFC 7800 cnf): a DPoP key's thumbprint, a certificate's. Empty: whoever bears it.
+type Confirm struct {
+	JKT string `json:"jkt,omitempty"`
+	X5T string `json:"x5t#S256,omitempty"`
+}
+
+// Has reports whether these keys are all that something was bound to.
+func (c Confirm) Has(bound Confirm) bool {
+	return (bound.JKT == "" || bound.JKT == c.JKT) && (bound.X5T == "" || bound.X5T == c.X5T)
+}
+
+// Type is the token_type of a token so bound.
+func (c Confirm) Type() string {
+	if c.JKT != "" {
+		return "DPoP"
+	}
+	return "Bearer"
+}
+
 // ReadRecords reads the two notes of a grant back.
 func ReadRecords(request, verdict json.RawMessage) (a Asked, p Proved, err error) {
 	if len(request) > 0 {

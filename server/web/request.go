@@ -13,6 +13,7 @@ type contextKey int
 const (
 	keyRequestID contextKey = iota
 	keyAddress
+	keyCertificates
 )
 
 // RequestID is the reference under which the log speaks of this request.

@@ -2,6 +2,10 @@
 package http
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -30,4 +34,44 @@ func Guarded(private bool, timeout time.Duration) *http.Client {
 			ForceAttemptHTTP2:      true,
 		},
 	}
+}
+
+// ErrFetch: a document is not to be had, or is not what it should be.
+var ErrFetch = errors.New("connect: the document is not to be had")
+
+// Fetcher gets documents that clients publish. Two clients, because one that may reach private addresses must not be lent to those who may not.
+type Fetcher struct{ public, private *http.Client }
+
+// NewFetcher makes a fetcher whose whole exchange takes timeout at most.
+func NewFetcher(timeout time.Duration) *Fetcher {
+	return &Fetcher{public: Guarded(false, timeout), private: Guarded(true, timeout)}
+}
+
+// Fetch gets a document of at most limit bytes. Anything but 200 is a failure; redirects are not followed.
+func (f *Fetcher) Fetch(ctx context.Context, address, accept string, private bool, limit int64) ([]byte, error) {
+	client := f.public
+	if private {
+		client = f.private
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFetch, err)
+	}
+	r.Header.Set("Accept", accept)
+	answer, err := client.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFetch, err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%w: status %d", ErrFetch, answer.StatusCode)
+	}
+	b, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrFetch, err)
+	case int64(len(b)) > limit:
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrFetch, limit)
+	}
+	return b, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
 // Note is what this endpoint remembers of a request while the journey walks: it travels in journey.Request.Context, which no step
@@ -25,6 +26,7 @@ type Note struct {
 	State          string   `json:"s,omitempty"`
 	Nonce          string   `json:"n,omitempty"`
 	Challenge      string   `json:"ch,omitempty"`
+	JKT            string   `json:"k,omitempty"` // thumbprint of the DPoP key that the code is for
 	Fragment       bool     `json:"f,omitempty"`
 	Scope          []string `json:"sc,omitempty"`
 	Offline        bool     `json:"o,omitempty"`
@@ -119,7 +121,7 @@ func (h *Handler) Finish(ctx context.Context, ending journey.Ending, journeyID s
 		return h.refuse(n, e), nil
 	}
 	now := h.Now()
-	code := h.Tokens.SealCode(journeyID, now.Add(c.CodeFor()), now)
+	code := h.Tokens.SealCode(tokens.Code{Grant: journeyID, JKT: n.JKT, Expires: now.Add(c.CodeFor())}, now)
 	return h.location(n, "code", code, "", ""), nil
 }
 

@@ -39,6 +39,7 @@ func rules() []rule {
 		{"request objects", requestObjects},
 		{"response type", responseType},
 		{"pkce", pkce},
+		{"dpop key", dpopKey},
 		{"scope", scope},
 		{"nonce", nonce},
 		{"resource", resource},
@@ -57,7 +58,7 @@ func rules() []rule {
 
 // redirect is where answers go: the one presented if it is registered, or the only registered one (OAuth 2.1 §4.1.1).
 func redirect(c *oauth.Client, presented string) (string, error) {
-	if presented == "" && len(c.Redirects) == 1 && c.Profile != oauth.ProfileOpenID {
+	if presented == "" && len(c.Redirects) == 1 && !c.Rules().NamesRedirect {
 		return c.Redirects[0], nil
 	}
 	if presented == "" || !client.Allowed(c.Redirects, presented) {
@@ -115,19 +116,37 @@ func responseType(_ context.Context, _ *Handler, q *request) error {
 func pkce(_ context.Context, _ *Handler, q *request) error {
 	challenge, method := q.params.Get("code_challenge"), q.params.Get("code_challenge_method")
 	switch {
-	case challenge == "" && method == "" && q.client.Profile == oauth.ProfileOpenID && q.client.Confidential():
+	case challenge == "" && method == "" && q.client.Rules().PKCEOptional && q.client.Confidential():
 		return nil
 	case challenge == "":
 		return oauth.Fail(oauth.InvalidRequest, "A code_challenge is required.")
 	case method != "S256":
 		return oauth.Fail(oauth.InvalidRequest, "The code_challenge_method must be S256.")
-	case len(challenge) != 43 || strings.ContainsFunc(challenge, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
-	}):
+	case !thumbprint(challenge):
 		return oauth.Fail(oauth.InvalidRequest, "The code_challenge is not the base64url of a SHA-256.")
 	}
 	q.note.Challenge = challenge
 	return nil
+}
+
+// dpopKey binds the code to a DPoP key, named by its thumbprint (RFC 9449 §10).
+func dpopKey(_ context.Context, _ *Handler, q *request) error {
+	jkt := q.params.Get("dpop_jkt")
+	if jkt == "" {
+		return nil
+	}
+	if !thumbprint(jkt) || q.note.JKT != "" && q.note.JKT != jkt {
+		return oauth.Fail(oauth.InvalidRequest, "The dpop_jkt is not the thumbprint of the key.")
+	}
+	q.note.JKT = jkt
+	return nil
+}
+
+// thumbprint reports whether a text is the base64url of a SHA-256.
+func thumbprint(s string) bool {
+	return len(s) == 43 && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
 }
 
 // scope keeps the scopes the client may have and ignores the others (OpenID Connect Core §3.1.2.1); when none is left of some, that is

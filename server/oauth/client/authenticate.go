@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
 
@@ -26,8 +28,13 @@ type Authenticator struct {
 	Limits    transient.Store // counts failures per client and address, over all nodes
 	Pseudonym func(string) string
 	Address   func(*http.Request) string // network address of the caller; nil: the connection's
-	Now       func() time.Time
-	Log       *slog.Logger
+	Issuer    oauth.Issuer               // the audience of assertions
+	Remote    *foreign.Remote            // key sets that clients publish
+	// Certificates are those the caller proved to hold the key of, leaf first; nil where nobody asks for any.
+	Certificates func(*http.Request) []*x509.Certificate
+	Authorities  *x509.CertPool // stand behind the certificates of tls_client_auth
+	Now          func() time.Time
+	Log          *slog.Logger
 
 	blocked blocklist
 }
@@ -49,30 +56,54 @@ var (
 // and wrong secrets look alike and cost the same. The secrets have 256 random bits; the limit is there so that nobody may
 // try at all, not because trying could succeed.
 func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, p wire.Params) (*oauth.Client, error) {
-	id, secret, method, err := presented(r, p)
+	in, err := presented(r, p)
 	if err != nil {
 		return nil, err
 	}
-	pair := id + "\x00" + a.address(r)
+	pair := in.id + "\x00" + a.address(r)
 	now := a.Now()
 	if a.blocked.holds(pair, now) {
 		return nil, errBlocked
 	}
-	c, err := a.Clients.Client(ctx, id)
+	c, err := a.Clients.Client(ctx, in.id)
 	if err != nil && !errors.Is(err, oauth.ErrNoClient) {
 		return nil, err
 	}
 	if err != nil {
 		c = nil
 	}
-	good := verify(c, secret) && c != nil && c.Auth == method
-	if c != nil && c.Auth == oauth.AuthNone {
-		good = method == oauth.AuthNone
+	good, err := a.proves(ctx, c, in, r, now)
+	if err != nil {
+		return nil, err
 	}
 	if !good {
 		return nil, a.failed(ctx, c, pair, r, now)
 	}
 	return c, nil
+}
+
+// proves reports whether what came in is the client's one way, done right. A bare client_id is all that public clients and those that
+// show a certificate send.
+func (a *Authenticator) proves(ctx context.Context, c *oauth.Client, in claimed, r *http.Request, now time.Time) (bool, error) {
+	secret := verify(c, in.secret) // always, so that unknown clients cost the same
+	switch {
+	case c == nil:
+		return false, nil
+	case c.Secret():
+		return secret && in.method == c.Auth, nil
+	case c.Auth == oauth.AuthKey:
+		if in.method != oauth.AuthKey {
+			return false, nil
+		}
+		return a.byAssertion(ctx, c, in.assertion, now)
+	case in.method != oauth.AuthNone:
+		return false, nil
+	case c.Auth == oauth.AuthNone:
+		return true, nil
+	case a.Certificates == nil:
+		return false, nil
+	}
+	return a.byCertificate(ctx, c, a.Certificates(r), now)
 }
 
 // verify compares against every kept secret, and against one that nothing matches when there is no client.
@@ -94,31 +125,47 @@ func verify(c *oauth.Client, secret string) bool {
 	return match == 1 && secret != ""
 }
 
+// claimed is who a request says it comes from, and the one way in which it wants to prove that.
+type claimed struct {
+	id, secret, method string
+	assertion          *foreign.JWT
+}
+
 // presented reads the one way in which the request names its client; more than one is refused.
-func presented(r *http.Request, p wire.Params) (id, secret, method string, err error) {
-	id, secret = p.Get("client_id"), p.Get("client_secret")
+func presented(r *http.Request, p wire.Params) (claimed, error) {
+	id, secret := p.Get("client_id"), p.Get("client_secret")
 	headers := r.Header.Values("Authorization")
-	if p.Has("client_assertion") || p.Has("client_assertion_type") {
-		return "", "", "", errClient // no client is registered for assertions
-	}
+	asserted := p.Has("client_assertion") || p.Has("client_assertion_type")
 	switch {
-	case len(headers) > 1 || len(headers) == 1 && secret != "":
-		return "", "", "", errMethods
+	case len(headers) > 1, len(headers) == 1 && (secret != "" || asserted), asserted && secret != "":
+		return claimed{}, errMethods
+	case asserted:
+		if p.Get("client_assertion_type") != AssertionType {
+			return claimed{}, errClient
+		}
+		j, err := subject(p.Get("client_assertion"))
+		if err != nil {
+			return claimed{}, errClient.With(err)
+		}
+		if sub := j.Claims.Text("sub"); id != "" && id != sub {
+			return claimed{}, errMethods
+		}
+		return claimed{id: j.Claims.Text("sub"), method: oauth.AuthKey, assertion: j}, nil
 	case len(headers) == 1:
 		user, password, ok := basic(headers[0])
 		if !ok {
-			return "", "", "", errClient
+			return claimed{}, errClient
 		}
 		if id != "" && id != user {
-			return "", "", "", errMethods
+			return claimed{}, errMethods
 		}
-		return user, password, oauth.AuthBasic, nil
+		return claimed{id: user, secret: password, method: oauth.AuthBasic}, nil
 	case id == "":
-		return "", "", "", errMissing
+		return claimed{}, errMissing
 	case secret != "":
-		return id, secret, oauth.AuthPost, nil
+		return claimed{id: id, secret: secret, method: oauth.AuthPost}, nil
 	}
-	return id, "", oauth.AuthNone, nil
+	return claimed{id: id, method: oauth.AuthNone}, nil
 }
 
 // basic decodes HTTP Basic with both halves form-encoded (RFC 6749 §2.3.1).

@@ -20,21 +20,35 @@ import (
 func Check(c oauth.Client) (oauth.Client, []error) {
 	k := checker{c: &c}
 	k.identity()
+	k.named()
 	k.authentication()
 	k.grants()
 	k.addresses()
 	k.tokens()
 	k.lifetimes()
+	k.contradictions()
 	return c, k.problems
 }
 
+// Problem is one thing wrong with a client's settings. Field is the setting it lies in, and Hint a way to mend it, where they are known.
+type Problem struct {
+	Client, Field, Hint string
+	Cause               error
+}
+
+func (p *Problem) Error() string { return fmt.Sprintf("client %q: %v", p.Client, p.Cause) }
+func (p *Problem) Unwrap() error { return p.Cause }
+
 type checker struct {
 	c        *oauth.Client
+	profile  oauth.Profile
 	problems []error
 }
 
-func (k *checker) problem(format string, args ...any) {
-	k.problems = append(k.problems, fmt.Errorf("client %q: "+format, append([]any{k.c.ID}, args...)...))
+func (k *checker) problem(format string, args ...any) { k.hint("", "", format, args...) }
+
+func (k *checker) hint(field, hint, format string, args ...any) {
+	k.problems = append(k.problems, &Problem{Client: k.c.ID, Field: field, Hint: hint, Cause: fmt.Errorf(format, args...)})
 }
 
 func (k *checker) oneOf(field string, value *string, standard string, allowed ...string) {
@@ -69,12 +83,11 @@ func (k *checker) authentication() {
 	if len(c.Secrets) > 0 {
 		standard = oauth.AuthBasic
 	}
-	k.oneOf("auth", &c.Auth, standard, oauth.AuthNone, oauth.AuthBasic, oauth.AuthPost)
-	k.oneOf("profile", &c.Profile, "", "", oauth.ProfileOpenID)
+	k.oneOf("auth", &c.Auth, standard, oauth.AuthNone, oauth.AuthBasic, oauth.AuthPost, oauth.AuthKey, oauth.AuthTLS, oauth.AuthSelfSigned)
 	switch {
-	case c.Auth == oauth.AuthNone && len(c.Secrets) > 0:
-		k.problem("auth is none, so it has no secrets")
-	case c.Auth != oauth.AuthNone && len(c.Secrets) == 0:
+	case !c.Secret() && len(c.Secrets) > 0:
+		k.problem("auth is %s, so it has no secrets", c.Auth)
+	case c.Secret() && len(c.Secrets) == 0:
 		k.problem("auth is %s, so it needs a secret; `stile client secret` makes one", c.Auth)
 	case len(c.Secrets) > 5:
 		k.problem("more than 5 secrets")
@@ -83,6 +96,27 @@ func (k *checker) authentication() {
 		if b, err := hex.DecodeString(s); err != nil || len(b) != 32 {
 			k.problem("secret %d is not a SHA-256 in hex; settings never hold the secret itself", i+1)
 		}
+	}
+	k.keys()
+	k.certificate()
+	k.sender()
+}
+
+// sender checks what tokens are bound to.
+func (k *checker) sender() {
+	c, p := k.c, k.profile
+	dpop, rotation := oauth.Offered, oauth.Always
+	if p.Bound && !c.TLSBound {
+		dpop = oauth.Required
+	}
+	if p.KeepRefresh {
+		rotation = oauth.Never
+	}
+	k.oneOf("dpop", &c.DPoP, dpop, oauth.Offered, oauth.Required)
+	k.oneOf("dpop_nonce", &c.DPoPNonce, oauth.Offered, oauth.Offered, oauth.Required)
+	k.oneOf("refresh_rotation", &c.Rotation, rotation, oauth.Always, oauth.Never)
+	if c.Rotation == oauth.Never && !c.Confidential() && c.DPoP != oauth.Required && !c.TLSBound {
+		k.hint("refresh_rotation", "write `dpop: required`, or leave it out", "refresh_rotation never is for clients that authenticate or prove a key")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -28,12 +29,14 @@ import (
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
 	"github.com/stile-id/stile/server/oauth/revoke"
+	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/token"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/userinfo"
@@ -75,6 +78,10 @@ type world struct {
 	problems []string
 	hook     func(function string, argument any) (map[string]json.RawMessage, error)
 	connect  func(name, path string) (json.RawMessage, error)
+	fetch    func(address string) ([]byte, error) // what clients publish
+	fetched  atomic.Int64
+	authn    *client.Authenticator
+	sender   *sender.Sender
 }
 
 func (w *world) now() time.Time                { return time.Unix(0, w.clock.Load()).UTC() }
@@ -137,6 +144,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	w.must(err)
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.limits, _ = w.store.Transient()
+	w.pass(time.Minute) // a store that was born a moment ago knows of nothing that was used before
 	w.ring = &keys.Ring{Store: w.store, Sealer: master.Sealer("signing-keys"), Random: rand.Reader, Now: w.now}
 	w.must(w.ring.Start(context.Background()))
 	w.tokens = tokens.New(issuer, master, w.ring, rand.Reader)
@@ -169,7 +177,21 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	})
 	w.must(err)
 	log := slog.New(slog.DiscardHandler)
-	authn := &client.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log}
+	get := func(_ context.Context, address string, _ bool) ([]byte, error) {
+		w.fetched.Add(1)
+		if w.fetch == nil {
+			return nil, errors.New("down")
+		}
+		return w.fetch(address)
+	}
+	authn := &client.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer,
+		Remote: &foreign.Remote{Fetch: get, Now: w.now}, Certificates: func(r *http.Request) []*x509.Certificate {
+			if r.TLS == nil {
+				return nil
+			}
+			return r.TLS.PeerCertificates
+		}}
+	w.authn = authn
 	problem := func(rw http.ResponseWriter, _ *http.Request, status int, id string, _ error) {
 		w.problems = append(w.problems, id)
 		rw.WriteHeader(status)
@@ -179,9 +201,11 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		Accepts: func(flow string) []string {
 			return map[string][]string{"signin": {basicACR}, "signup": {basicACR}, "strong": {strong}}[flow]
 		}}
-	w.token = &token.Handler{Issuer: issuer, Clients: authn, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
+	from := &sender.Sender{Proofs: sender.New(issuer, "", master, w.limits, w.now), Certificates: authn.Certificates}
+	w.sender = from
+	w.token = &token.Handler{Issuer: issuer, Sender: from, Clients: authn, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
 	w.intro = &introspect.Handler{Issuer: issuer, Clients: authn, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
-	w.user = &userinfo.Handler{Issuer: issuer, Clients: w.registry, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
+	w.user = &userinfo.Handler{Issuer: issuer, Sender: from, Clients: w.registry, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
 	out := &logout.Handler{Issuer: issuer, Clients: w.registry, Tokens: w.tokens, Now: w.now, Log: log, Problem: problem,
 		Session: func(*http.Request) (*identity.Session, error) { return w.browser, nil },
 		End: func(_ http.ResponseWriter, r *http.Request, s *identity.Session) error {

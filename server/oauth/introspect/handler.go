@@ -186,9 +186,12 @@ func (h *Handler) collect(ctx context.Context, s *state, target string) (map[str
 func (h *Handler) own(s *state) map[string]any {
 	a := s.access
 	out := map[string]any{"active": true, "iss": string(h.Issuer), "sub": s.subject(), "client_id": a.Client, "aud": tokens.Audience(a.Audience),
-		"iat": a.Issued.Unix(), "exp": a.Expires.Unix(), "jti": a.ID, "token_type": "Bearer"}
+		"iat": a.Issued.Unix(), "exp": a.Expires.Unix(), "jti": a.ID, "token_type": a.Confirm.Type()}
 	if len(a.Scope) > 0 {
 		out["scope"] = strings.Join(a.Scope, " ")
+	}
+	if a.Confirm != (oauth.Confirm{}) {
+		out["cnf"] = a.Confirm
 	}
 	maps.Copy(out, s.auth())
 	return out

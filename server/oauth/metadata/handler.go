@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/token"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -22,11 +23,12 @@ type Handler struct {
 	Issuer  oauth.Issuer
 	Clients oauth.Clients // for CORS
 	Keys    *keys.Ring
-	ACRs    []string // assurances the flows can end with
-	Scopes  []string // scopes worth telling; openid first
-	Claims  []string // claims worth telling
-	Locales []string // languages of the pages
-	Create  bool     // some client has a flow for prompt=create
+	ACRs    []string     // assurances the flows can end with
+	Scopes  []string     // scopes worth telling; openid first
+	Claims  []string     // claims worth telling
+	Locales []string     // languages of the pages
+	Create  bool         // some client has a flow for prompt=create
+	MTLS    oauth.Issuer // where clients with certificates call, "" for nowhere
 	Log     *slog.Logger
 }
 
@@ -49,39 +51,57 @@ func (h *Handler) Mount(r *mux.Router) {
 
 // Document is the metadata as JSON. Both documents are the same: what one kind of client does not know, it ignores.
 func (h *Handler) Document() ([]byte, error) {
-	auth := []string{oauth.AuthBasic, oauth.AuthPost, oauth.AuthNone}
+	auth := []string{oauth.AuthBasic, oauth.AuthPost, oauth.AuthKey}
+	if h.MTLS != "" {
+		auth = append(auth, oauth.AuthTLS, oauth.AuthSelfSigned)
+	}
+	signs := foreign.Algorithms()
 	prompts := []string{"none", "login", "consent", "select_account"}
 	if h.Create {
 		prompts = append(prompts, "create")
 	}
 	algs := []string{oauth.ES256, oauth.RS256}
 	m := map[string]any{
-		"issuer":                                         string(h.Issuer),
-		"authorization_endpoint":                         h.Issuer.URL(oauth.AuthorizePath),
-		"token_endpoint":                                 h.Issuer.URL(oauth.TokenPath),
-		"userinfo_endpoint":                              h.Issuer.URL(oauth.UserinfoPath),
-		"introspection_endpoint":                         h.Issuer.URL(oauth.IntrospectPath),
-		"revocation_endpoint":                            h.Issuer.URL(oauth.RevokePath),
-		"end_session_endpoint":                           h.Issuer.URL(oauth.LogoutPath),
-		"jwks_uri":                                       h.Issuer.URL(oauth.KeysPath),
-		"response_types_supported":                       []string{"code"},
-		"response_modes_supported":                       []string{"query", "fragment"},
-		"grant_types_supported":                          token.GrantTypes(),
-		"subject_types_supported":                        []string{"public"},
-		"id_token_signing_alg_values_supported":          algs,
-		"userinfo_signing_alg_values_supported":          algs,
-		"introspection_signing_alg_values_supported":     algs,
-		"token_endpoint_auth_methods_supported":          auth,
-		"revocation_endpoint_auth_methods_supported":     auth,
-		"introspection_endpoint_auth_methods_supported":  auth[:2],
-		"code_challenge_methods_supported":               []string{"S256"},
-		"prompt_values_supported":                        prompts,
-		"scopes_supported":                               or(h.Scopes, []string{"openid"}),
-		"claims_supported":                               or(h.Claims, []string{"sub"}),
-		"claims_parameter_supported":                     true,
-		"request_parameter_supported":                    false,
-		"request_uri_parameter_supported":                false,
-		"authorization_response_iss_parameter_supported": true,
+		"issuer":                                                   string(h.Issuer),
+		"authorization_endpoint":                                   h.Issuer.URL(oauth.AuthorizePath),
+		"token_endpoint":                                           h.Issuer.URL(oauth.TokenPath),
+		"userinfo_endpoint":                                        h.Issuer.URL(oauth.UserinfoPath),
+		"introspection_endpoint":                                   h.Issuer.URL(oauth.IntrospectPath),
+		"revocation_endpoint":                                      h.Issuer.URL(oauth.RevokePath),
+		"end_session_endpoint":                                     h.Issuer.URL(oauth.LogoutPath),
+		"jwks_uri":                                                 h.Issuer.URL(oauth.KeysPath),
+		"response_types_supported":                                 []string{"code"},
+		"response_modes_supported":                                 []string{"query", "fragment"},
+		"grant_types_supported":                                    token.GrantTypes(),
+		"subject_types_supported":                                  []string{"public"},
+		"id_token_signing_alg_values_supported":                    algs,
+		"userinfo_signing_alg_values_supported":                    algs,
+		"introspection_signing_alg_values_supported":               algs,
+		"token_endpoint_auth_methods_supported":                    append(slices.Clone(auth), oauth.AuthNone),
+		"revocation_endpoint_auth_methods_supported":               append(slices.Clone(auth), oauth.AuthNone),
+		"introspection_endpoint_auth_methods_supported":            auth,
+		"token_endpoint_auth_signing_alg_values_supported":         signs,
+		"revocation_endpoint_auth_signing_alg_values_supported":    signs,
+		"introspection_endpoint_auth_signing_alg_values_supported": signs,
+		"dpop_signing_alg_values_supported":                        signs,
+		"code_challenge_methods_supported":                         []string{"S256"},
+		"prompt_values_supported":                                  prompts,
+		"scopes_supported":                                         or(h.Scopes, []string{"openid"}),
+		"claims_supported":                                         or(h.Claims, []string{"sub"}),
+		"claims_parameter_supported":                               true,
+		"request_parameter_supported":                              false,
+		"request_uri_parameter_supported":                          false,
+		"authorization_response_iss_parameter_supported":           true,
+	}
+	if h.MTLS != "" {
+		m["tls_client_certificate_bound_access_tokens"] = true
+		aliases := map[string]string{}
+		for name, path := range map[string]string{"token": oauth.TokenPath, "introspection": oauth.IntrospectPath, "revocation": oauth.RevokePath, "userinfo": oauth.UserinfoPath} {
+			aliases[name+"_endpoint"] = h.MTLS.URL(path)
+		}
+		if h.MTLS != h.Issuer {
+			m["mtls_endpoint_aliases"] = aliases
+		}
 	}
 	if len(h.ACRs) > 0 {
 		m["acr_values_supported"] = h.ACRs

@@ -24,10 +24,11 @@ func code(h *Handler, ctx context.Context, q *request) (*granted, error) {
 	if text == "" {
 		return nil, errNoCode
 	}
-	id, err := h.Tokens.OpenCode(text, q.now)
-	if err != nil {
+	c, err := h.Tokens.OpenCode(text, q.now)
+	if err != nil || c.JKT != "" && c.JKT != q.sender.JKT { // asked for with a key: of no use without it, and unharmed by the try
 		return nil, errGrant
 	}
+	id := c.Grant
 	verifier, challenge := q.params.Get("code_verifier"), ""
 	if verifier != "" {
 		if !wellFormed(verifier) {

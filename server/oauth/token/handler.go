@@ -16,6 +16,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
@@ -27,6 +28,7 @@ type Handler struct {
 	Grants  oauth.Grants
 	Tokens  *tokens.Tokens
 	Claims  *claims.Sources
+	Sender  *sender.Sender
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -38,7 +40,8 @@ func (h *Handler) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.TokenPath)).
 type request struct {
 	client *oauth.Client
 	params wire.Params
-	scopes []string // asked for; nil when the request names none
+	scopes []string      // asked for; nil when the request names none
+	sender oauth.Confirm // the keys the request came with
 	now    time.Time
 }
 
@@ -85,6 +88,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, c, err := h.answer(w, r)
 	wire.Origin(w, r, h.Clients.Clients, c)
+	h.Sender.Answer(w, r)
+	if sender.NeedsNonce(err) {
+		h.Sender.Challenge(w)
+	}
 	if err != nil {
 		wire.Failure(w, r, h.Log, err)
 		return
@@ -130,6 +137,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	}
 	if now := p.All("resource"); len(now) > 20 || len(within(now, c.Resources)) != len(now) {
 		return nil, c, errTarget // before anything is used up
+	}
+	if q.sender, err = h.Sender.Of(ctx, r, c, oauth.TokenPath); err != nil {
+		return nil, c, err
 	}
 	g, err := run(h, ctx, q)
 	if err != nil {

@@ -84,7 +84,7 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		return nil, err
 	}
 	c := q.client
-	a := &tokens.Access{ID: id, Client: c.ID, Audience: aud, Scope: g.scopes, Issued: q.now, Expires: q.now.Add(c.AccessFor())}
+	a := &tokens.Access{ID: id, Client: c.ID, Audience: aud, Scope: g.scopes, Issued: q.now, Expires: q.now.Add(c.AccessFor()), Confirm: q.sender}
 	if g.live != nil {
 		a.Grant = g.live.Grant.ID
 		if g.live.Grant.Expires.Before(a.Expires) {
@@ -121,9 +121,13 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		}
 	}
 	if g.refresh > 0 {
-		refresh = h.Tokens.SealRefresh(tokens.Refresh{Grant: g.live.Grant.ID, Generation: g.refresh}, q.now)
+		t := tokens.Refresh{Grant: g.live.Grant.ID, Generation: g.refresh}
+		if !c.Confidential() {
+			t.Confirm = q.sender // a client that authenticates is bound by that (RFC 9449 §5)
+		}
+		refresh = h.Tokens.SealRefresh(t, q.now)
 	}
-	return answer(access, idToken, refresh, a.Expires.Sub(q.now), g.scopes), nil
+	return answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes), nil
 }
 
 // auth is how and when the person was authenticated, as computed from evidence.
@@ -168,11 +172,13 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 }
 
 // answer writes the JSON by hand: tokens are base64url and dots, scopes were checked to hold neither quote nor backslash.
-func answer(access, idToken, refresh string, life time.Duration, scopes []string) []byte {
+func answer(access, kind, idToken, refresh string, life time.Duration, scopes []string) []byte {
 	b := make([]byte, 0, 160+len(access)+len(idToken)+len(refresh))
 	b = append(b, `{"access_token":"`...)
 	b = append(b, access...)
-	b = append(b, `","token_type":"Bearer","expires_in":`...)
+	b = append(b, `","token_type":"`...)
+	b = append(b, kind...)
+	b = append(b, `","expires_in":`...)
 	b = strconv.AppendInt(b, int64(life/time.Second), 10)
 	if refresh != "" {
 		b = append(append(append(b, `,"refresh_token":"`...), refresh...), '"')

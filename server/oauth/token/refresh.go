@@ -24,9 +24,10 @@ func refresh(h *Handler, ctx context.Context, q *request) (*granted, error) {
 		return nil, errNoRefresh
 	}
 	t, err := h.Tokens.OpenRefresh(text, q.now)
-	if err != nil {
+	if err != nil || !q.sender.Has(t.Confirm) {
 		return nil, errGrant
 	}
+	keep := q.client.Rotation == oauth.Never
 	if q.scopes != nil || q.params.Has("resource") {
 		g, err := h.peek(ctx, q, t.Grant)
 		if err != nil {
@@ -36,7 +37,7 @@ func refresh(h *Handler, ctx context.Context, q *request) (*granted, error) {
 			return nil, errScope
 		}
 	}
-	live, err := h.Grants.Rotate(ctx, identity.Rotation{Grant: t.Grant, Client: q.client.ID, Generation: t.Generation, Grace: grace,
+	live, err := h.Grants.Rotate(ctx, identity.Rotation{Grant: t.Grant, Client: q.client.ID, Generation: t.Generation, Grace: grace, Keep: keep,
 		At: q.now, Idle: q.now.Add(q.client.IdleFor())})
 	switch {
 	case errors.Is(err, identity.ErrRepeated):
@@ -48,6 +49,9 @@ func refresh(h *Handler, ctx context.Context, q *request) (*granted, error) {
 		return nil, err
 	}
 	g := &granted{live: &live, scopes: live.Grant.Scope, refresh: live.Grant.Generation}
+	if keep {
+		g.refresh = 0 // the one it has stays good
+	}
 	if q.scopes != nil {
 		g.scopes = q.scopes
 	}

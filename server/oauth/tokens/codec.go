@@ -3,12 +3,14 @@ package tokens
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/stile-id/stile/server/oauth"
 )
 
 // The records inside sealed tokens: a version byte, then fields in a fixed order. Numbers are unsigned varints, texts are their
 // length and their bytes. They were sealed by us, but are read as if by a stranger: every length is checked.
 const (
-	version   = 1
+	version   = 2
 	maxText   = 1 << 10
 	maxTexts  = 100
 	maxRecord = 3 << 10
@@ -93,6 +95,10 @@ func (r *reader) time() time.Time {
 	}
 	return time.Unix(int64(n), 0).UTC()
 }
+
+func (w *writer) confirm(c oauth.Confirm) { w.text(c.JKT); w.text(c.X5T) }
+
+func (r *reader) confirm() oauth.Confirm { return oauth.Confirm{JKT: r.text(), X5T: r.text()} }
 
 // done reports whether everything was read, and nothing but a record was there.
 func (r *reader) done() bool { return !r.bad && r.s == "" }

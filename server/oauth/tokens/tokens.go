@@ -42,12 +42,21 @@ type Access struct {
 	Scope    []string
 	Issued   time.Time // whole seconds
 	Expires  time.Time // whole seconds
+	Confirm  oauth.Confirm
 }
 
 // Refresh is what a refresh token says: which head of which grant it is.
 type Refresh struct {
 	Grant      string
 	Generation int64
+	Confirm    oauth.Confirm // the only key that may use it: for clients that do not authenticate
+}
+
+// Code is what an authorization code says: which grant it is for, and the DPoP key it was asked for with, if any (RFC 9449 §10).
+type Code struct {
+	Grant   string
+	JKT     string
+	Expires time.Time
 }
 
 // Tokens makes and reads tokens.
@@ -88,6 +97,7 @@ func (t *Tokens) SealAccess(a *Access, now time.Time) (string, error) {
 	w.time(a.Expires)
 	w.texts(a.Audience)
 	w.texts(a.Scope)
+	w.confirm(a.Confirm)
 	if len(w.b) > maxRecord || len(a.Audience) > maxTexts || len(a.Scope) > maxTexts {
 		return "", fmt.Errorf("tokens: an access token of %d bytes is too large", len(w.b))
 	}
@@ -110,7 +120,7 @@ func (t *Tokens) OpenAccess(token string, now time.Time) (*Access, error) {
 func decodeAccess(s string) (*Access, bool) {
 	r := reader{s: s}
 	r.version()
-	a := &Access{ID: r.text(), Grant: r.text(), Client: r.text(), Issued: r.time(), Expires: r.time(), Audience: r.texts(), Scope: r.texts()}
+	a := &Access{ID: r.text(), Grant: r.text(), Client: r.text(), Issued: r.time(), Expires: r.time(), Audience: r.texts(), Scope: r.texts(), Confirm: r.confirm()}
 	return a, r.done() && a.ID != "" && a.Client != ""
 }
 
@@ -119,6 +129,7 @@ func (t *Tokens) SealRefresh(f Refresh, now time.Time) string {
 	w := writer{b: append(make([]byte, 0, 64), version)}
 	w.text(f.Grant)
 	w.number(uint64(f.Generation))
+	w.confirm(f.Confirm)
 	return t.refresh.Seal(w.b, now)
 }
 
@@ -130,34 +141,35 @@ func (t *Tokens) OpenRefresh(token string, now time.Time) (Refresh, error) {
 	}
 	r := reader{s: string(b)}
 	r.version()
-	f := Refresh{Grant: r.text(), Generation: int64(r.number())}
+	f := Refresh{Grant: r.text(), Generation: int64(r.number()), Confirm: r.confirm()}
 	if !r.done() || f.Grant == "" || f.Generation < 1 {
 		return Refresh{}, ErrToken
 	}
 	return f, nil
 }
 
-// SealCode makes an authorization code for a grant.
-func (t *Tokens) SealCode(grant string, expires, now time.Time) string {
-	w := writer{b: append(make([]byte, 0, 64), version)}
-	w.text(grant)
-	w.time(expires)
+// SealCode makes an authorization code.
+func (t *Tokens) SealCode(c Code, now time.Time) string {
+	w := writer{b: append(make([]byte, 0, 128), version)}
+	w.text(c.Grant)
+	w.text(c.JKT)
+	w.time(c.Expires)
 	return t.code.Seal(w.b, now)
 }
 
-// OpenCode reads an authorization code that has not expired and returns its grant's id.
-func (t *Tokens) OpenCode(code string, now time.Time) (grant string, err error) {
+// OpenCode reads an authorization code that has not expired.
+func (t *Tokens) OpenCode(code string, now time.Time) (Code, error) {
 	b, err := t.code.Open(code, now)
 	if err != nil {
-		return "", ErrToken
+		return Code{}, ErrToken
 	}
 	r := reader{s: string(b)}
 	r.version()
-	grant = r.text()
-	if expires := r.time(); !r.done() || grant == "" || !now.Before(expires) {
-		return "", ErrToken
+	c := Code{Grant: r.text(), JKT: r.text(), Expires: r.time()}
+	if !r.done() || c.Grant == "" || !now.Before(c.Expires) {
+		return Code{}, ErrToken
 	}
-	return grant, nil
+	return c, nil
 }
 
 // IsRefresh and IsJWT tell by form alone what a text would be if it is anything.

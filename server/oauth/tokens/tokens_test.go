@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/seal"
 )
 
@@ -29,7 +30,7 @@ func maker(t testing.TB) *Tokens {
 
 func TestTokens_RoundTrip(t *testing.T) {
 	k := maker(t)
-	a := &Access{ID: "id", Grant: "g", Client: "web", Audience: []string{"a", "b"}, Scope: []string{"openid", "x"}, Issued: noon, Expires: noon.Add(time.Minute)}
+	a := &Access{ID: "id", Grant: "g", Client: "web", Audience: []string{"a", "b"}, Scope: []string{"openid", "x"}, Issued: noon, Expires: noon.Add(time.Minute), Confirm: oauth.Confirm{JKT: "k", X5T: "x"}}
 	text, err := k.SealAccess(a, noon)
 	if err != nil {
 		t.Fatal(err)
@@ -40,14 +41,15 @@ func TestTokens_RoundTrip(t *testing.T) {
 	if _, err := k.OpenAccess(text, noon.Add(time.Minute)); !errors.Is(err, ErrToken) {
 		t.Errorf("expired: %v", err)
 	}
-	code := k.SealCode("g", noon.Add(time.Minute), noon)
-	if g, err := k.OpenCode(code, noon); err != nil || g != "g" {
-		t.Errorf("%q %v", g, err)
+	c := Code{Grant: "g", JKT: "key", Expires: noon.Add(time.Minute)}
+	code := k.SealCode(c, noon)
+	if got, err := k.OpenCode(code, noon); err != nil || got != c {
+		t.Errorf("%+v %v", got, err)
 	}
 	if _, err := k.OpenCode(code, noon.Add(time.Minute)); !errors.Is(err, ErrToken) {
 		t.Errorf("expired: %v", err)
 	}
-	r := Refresh{Grant: "g", Generation: 300}
+	r := Refresh{Grant: "g", Generation: 300, Confirm: oauth.Confirm{X5T: "x"}}
 	refresh := k.SealRefresh(r, noon)
 	if got, err := k.OpenRefresh(refresh, noon.AddDate(0, 0, 90)); err != nil || got != r {
 		t.Errorf("%+v %v", got, err)
@@ -85,6 +87,7 @@ func FuzzDecodeAccess(f *testing.F) {
 	w.time(noon)
 	w.texts([]string{"a"})
 	w.texts(nil)
+	w.confirm(oauth.Confirm{JKT: "k"})
 	f.Add(string(w.b))
 	f.Add("")
 	f.Add("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
@@ -101,6 +104,7 @@ func FuzzDecodeAccess(f *testing.F) {
 		w.time(a.Expires)
 		w.texts(a.Audience)
 		w.texts(a.Scope)
+		w.confirm(a.Confirm)
 		if string(w.b) != s {
 			t.Fatalf("%q has a second form", s)
 		}

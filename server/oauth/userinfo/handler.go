@@ -16,7 +16,9 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
+	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
@@ -28,6 +30,7 @@ type Handler struct {
 	Grants  *live.Grants
 	Tokens  *tokens.Tokens
 	Claims  *claims.Sources
+	Sender  *sender.Sender
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -54,6 +57,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, mediaType, c, err := h.answer(w, r)
 	wire.Origin(w, r, h.Clients, c)
 	wire.NoStore(w)
+	h.Sender.Answer(w, r)
 	if err != nil {
 		h.refuse(w, r, err)
 		return
@@ -65,50 +69,65 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // refuse answers with the challenge of RFC 6750 §3.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	dpop := ` algs="` + strings.Join(foreign.Algorithms(), " ") + `"`
 	if errors.Is(err, errNone) {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="stile"`)
+		w.Header().Add("WWW-Authenticate", `Bearer realm="stile"`)
+		w.Header().Add("WWW-Authenticate", `DPoP`+dpop)
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	if e := wire.Told(err); e.Status() < 500 { // code and description are constants without quotes
-		w.Header().Set("WWW-Authenticate", `Bearer realm="stile", error="`+e.Code+`", error_description="`+e.Description+`"`)
+	e := wire.Told(err)
+	if sender.NeedsNonce(e) {
+		h.Sender.Challenge(w)
+	}
+	told := `error="` + e.Code + `", error_description="` + e.Description + `"` // constants without quotes
+	switch scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); {
+	case e.Status() >= 500:
+	case strings.EqualFold(scheme, "DPoP"):
+		w.Header().Set("WWW-Authenticate", `DPoP`+dpop+`, `+told)
+	default:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="stile", `+told)
+	}
+	if e.Code == oauth.InvalidProof || e.Code == oauth.UseNonce { // 401 here (RFC 9449 §7.1), 400 where tokens are made
+		wire.JSON(w, http.StatusUnauthorized, wire.Body(e))
+		return
 	}
 	wire.Failure(w, r, h.Log, err)
 }
 
 // bearer finds the one access token of a request. A token in the address would end in logs; one in a body is not offered either.
-func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
+func bearer(w http.ResponseWriter, r *http.Request) (token string, dpop bool, err error) {
 	p, err := wire.Parse(r.URL.RawQuery)
 	if err != nil || p.Has("access_token") {
-		return "", errPlace
+		return "", false, errPlace
 	}
 	if r.Method == http.MethodPost && r.ContentLength != 0 && r.Header.Get("Content-Type") != "" {
 		if p, err = wire.Form(w, r); err != nil {
-			return "", err
+			return "", false, err
 		}
 		if p.Has("access_token") {
-			return "", errPlace
+			return "", false, errPlace
 		}
 	}
 	headers := r.Header.Values("Authorization")
 	if len(headers) > 1 {
-		return "", errPlace
+		return "", false, errPlace
 	}
 	if len(headers) == 0 {
-		return "", errNone
+		return "", false, errNone
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", errNone
+	if dpop = strings.EqualFold(scheme, "DPoP"); !dpop && !strings.EqualFold(scheme, "Bearer") {
+		return "", false, errNone
 	}
 	if token = strings.TrimSpace(token); token == "" {
-		return "", errToken
+		return "", false, errToken
 	}
-	return token, nil
+	return token, dpop, nil
 }
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, mediaType string, c *oauth.Client, err error) {
-	token, err := bearer(w, r)
+	token, dpop, err := bearer(w, r)
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -116,6 +135,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	a, l, c, err := h.open(ctx, token, now)
 	if err != nil {
 		return nil, "", nil, err
+	}
+	if err := h.bound(ctx, r, a.Confirm, token, dpop); err != nil {
+		return nil, "", c, err
 	}
 	asked, proved, err := oauth.ReadRecords(l.Grant.Request, l.Grant.Verdict)
 	if err != nil {
@@ -136,6 +158,19 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	}
 	jwt, err := h.Tokens.Signer.Sign(ctx, c.UserinfoAlg, tokens.TypeUserinfo, body)
 	return []byte(jwt), "application/jwt", c, err
+}
+
+// bound checks that whoever brings the token holds the keys it is bound to. A bound token does not pass as a bearer token, and an unbound
+// one gains nothing by a proof (RFC 9449 §7.1, RFC 8705 §3).
+func (h *Handler) bound(ctx context.Context, r *http.Request, c oauth.Confirm, token string, dpop bool) error {
+	if dpop != (c.JKT != "") || c.X5T != "" && h.Sender.Thumbprint(r) != c.X5T {
+		return errToken
+	}
+	if !dpop {
+		return nil
+	}
+	_, err := h.Sender.Check(ctx, r, sender.Wanted{Path: oauth.UserinfoPath, Token: token, Key: c.JKT})
+	return err
 }
 
 // open returns what a token says when everything it rests on still holds.

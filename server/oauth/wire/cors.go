@@ -18,7 +18,7 @@ func Preflight(w http.ResponseWriter, r *http.Request, clients oauth.Clients, me
 	if origin := r.Header.Get("Origin"); origin != "" && clients.Origin(r.Context(), origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 		h.Set("Access-Control-Max-Age", "600")
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -35,6 +35,6 @@ func Origin(w http.ResponseWriter, r *http.Request, clients oauth.Clients, c *oa
 	w.Header().Add("Vary", "Origin")
 	if c != nil && slices.Contains(c.Origins, origin) || c == nil && clients.Origin(r.Context(), origin) {
 		w.Header().Set("Access-Control-Allow-Origin", origin)
-		w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+		w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, DPoP-Nonce")
 	}
 }

@@ -1,0 +1,48 @@
+package client
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stile-id/stile/server/oauth"
+)
+
+// named finds the client's profile.
+func (k *checker) named() {
+	p, known := oauth.ProfileOf(k.c.Profile)
+	if !known {
+		var names []string
+		for _, p := range oauth.Profiles() {
+			names = append(names, p.Name)
+		}
+		k.hint("profile", "write one of "+strings.Join(names, ", "), "profile %q is not known", k.c.Profile)
+		return
+	}
+	k.profile, k.c.Profile = p, p.Name
+}
+
+// contradictions refuses settings that the profile rules out. Each is told where the setting lies, and if it is left out, at the profile.
+func (k *checker) contradictions() {
+	c, p := k.c, k.profile
+	against := func(bad bool, field, hint, format string, args ...any) {
+		if bad {
+			k.hint(field, hint, format, args...)
+		}
+	}
+	against(p.Methods != nil && !slices.Contains(p.Methods, c.Auth), "profile", "write `auth: "+strings.Join(p.Methods, "` or `auth: ")+"`",
+		"profile %s does not go with auth %s", p.Name, c.Auth)
+	against(p.Algorithms != nil && c.AuthAlg != "" && !slices.Contains(p.Algorithms, c.AuthAlg), "auth_alg", "write one of "+strings.Join(p.Algorithms, ", "),
+		"auth_alg %s is ruled out by profile %s", c.AuthAlg, p.Name)
+	against(p.Algorithms != nil && c.LegacyAud, "auth_legacy_audience", "remove it", "auth_legacy_audience is ruled out by profile %s", p.Name)
+	against(p.Bound && c.DPoP != oauth.Required && !c.TLSBound, "dpop", "write `dpop: required` or `tls_bound: true`", "dpop %s without tls_bound is ruled out by profile %s", c.DPoP, p.Name)
+	against(p.KeepRefresh && c.Rotation != oauth.Never, "refresh_rotation", "remove it; tokens are bound to a key already", "refresh_rotation %s is ruled out by profile %s", c.Rotation, p.Name)
+	for _, x := range []struct{ field, alg string }{{"token_alg", c.TokenAlg}, {"id_token_alg", c.IDTokenAlg}, {"userinfo_alg", c.UserinfoAlg}, {"introspection_alg", c.AnswerAlg}} {
+		against(p.Ours != nil && x.alg != "" && !slices.Contains(p.Ours, x.alg), x.field, "write one of "+strings.Join(p.Ours, ", "), "%s %s is ruled out by profile %s", x.field, x.alg, p.Name)
+	}
+	if p.HTTPS {
+		for _, u := range c.Redirects {
+			against(!strings.HasPrefix(u, "https://"), "redirect_uris", "use https", "redirect URI %q is ruled out by profile %s", u, p.Name)
+		}
+	}
+	against(c.CodeFor() > p.Code && p.Code > 0, "lifetimes", "choose at most "+p.Code.String(), "lifetimes.code is longer than profile %s allows", p.Name)
+}

@@ -1,0 +1,65 @@
+package sender
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"net/http"
+
+	"github.com/stile-id/stile/server/oauth"
+)
+
+// Sender finds the keys of requests. Certificates is nil where nobody is asked for one.
+type Sender struct {
+	*Proofs
+	Certificates func(*http.Request) []*x509.Certificate
+}
+
+// Thumbprint is x5t#S256 of the certificate that a request shows; "" without one.
+func (s *Sender) Thumbprint(r *http.Request) string {
+	if s.Certificates == nil {
+		return ""
+	}
+	chain := s.Certificates(r)
+	if len(chain) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(chain[0].Raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+var errCertificate = oauth.Fail(oauth.InvalidRequest, "The client must show its certificate.")
+
+// Of is what a client's direct request comes with: what its tokens will be bound to. A client that must bring a key does, and the key that
+// something was bound to before is the only one that will do.
+func (s *Sender) Of(ctx context.Context, r *http.Request, c *oauth.Client, path string) (out oauth.Confirm, err error) {
+	if Has(r) || c.DPoP == oauth.Required {
+		if out.JKT, err = s.Check(ctx, r, Wanted{Path: path, Nonce: c.DPoPNonce == oauth.Required}); err != nil {
+			return oauth.Confirm{}, err
+		}
+	}
+	if c.TLSBound {
+		if out.X5T = s.Thumbprint(r); out.X5T == "" {
+			return oauth.Confirm{}, errCertificate
+		}
+	}
+	return out, nil
+}
+
+// NeedsNonce reports whether a failure is that a nonce is missing.
+func NeedsNonce(err error) bool {
+	var e *oauth.Error
+	return errors.As(err, &e) && e.Code == oauth.UseNonce
+}
+
+// Answer adds a fresh nonce to the answer of whoever sends proofs, so that the next one carries it.
+func (s *Sender) Answer(w http.ResponseWriter, r *http.Request) {
+	if Has(r) {
+		w.Header().Set("DPoP-Nonce", s.Nonce())
+	}
+}
+
+// Challenge adds a nonce because one is required, whether or not there was a proof.
+func (s *Sender) Challenge(w http.ResponseWriter) { w.Header().Set("DPoP-Nonce", s.Nonce()) }
