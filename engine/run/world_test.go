@@ -220,7 +220,7 @@ func (w *world) knowledge(account string) verdict.Evidence {
 // mails takes what waits to be sent.
 func (w *world) mails() []action.Mail {
 	w.t.Helper()
-	batch, err := w.store.Claim(w.ctx, w.clock(), time.Hour, 50)
+	batch, err := w.store.Claim(w.ctx, "mail", w.clock(), time.Hour, 50)
 	expect.OK(w.t, err)
 	var out []action.Mail
 	for _, m := range batch {

@@ -14,6 +14,7 @@ import (
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/engine/walk"
 	"github.com/stile-id/stile/server/connect/mail"
+	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/store/sql"
@@ -70,12 +71,12 @@ func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) 
 // outboxed is the ledger's outbox as the delivery wants it.
 type outboxed struct{ *sql.Store }
 
-// Claim implements mail.Outbox. The ledger counts the try that begins, the delivery those before.
-func (o outboxed) Claim(ctx context.Context, now time.Time, lease time.Duration, n int) ([]mail.Claimed, error) {
-	batch, err := o.Store.Claim(ctx, now, lease, n)
-	out := make([]mail.Claimed, 0, len(batch))
+// Claim implements delivery.Outbox. The ledger counts the try that begins, the delivery those before.
+func (o outboxed) Claim(ctx context.Context, kind string, now time.Time, lease time.Duration, n int) ([]delivery.Claimed, error) {
+	batch, err := o.Store.Claim(ctx, kind, now, lease, n)
+	out := make([]delivery.Claimed, 0, len(batch))
 	for _, c := range batch {
-		out = append(out, mail.Claimed{Message: c.Message, Attempts: c.Attempts - 1})
+		out = append(out, delivery.Claimed{Message: c.Message, Attempts: c.Attempts - 1})
 	}
 	return out, err
 }
@@ -85,7 +86,7 @@ type nowhere struct{ log *slog.Logger }
 
 // Send implements mail.Sender.
 func (n nowhere) Send(context.Context, mail.Letter) error {
-	return fmt.Errorf("%w: there is no `mail:` in the settings", mail.ErrWaits)
+	return fmt.Errorf("%w: there is no `mail:` in the settings", delivery.ErrWaits)
 }
 
 // word words a message in its receiver's language.

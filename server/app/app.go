@@ -21,6 +21,7 @@ import (
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/connect/mail"
+	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/journeys"
 	"github.com/stile-id/stile/server/meter"
 	"github.com/stile-id/stile/server/oauth/keys"
@@ -74,7 +75,7 @@ type Server struct {
 	journeys  *journeys.Journeys
 	pages     *pages.Pages
 	grants    *live.Grants
-	delivery  *mail.Delivery
+	delivery  *delivery.Delivery
 	meter     *meter.Meter
 	claims    *claimsHook
 	trails    *trails.Trails // nil when none are kept

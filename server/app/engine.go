@@ -18,6 +18,7 @@ import (
 	"github.com/stile-id/stile/server/app/demands"
 	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/connect/mail"
+	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/journeys"
 	"github.com/stile-id/stile/server/session"
 	"github.com/stile-id/stile/server/trails"
@@ -132,5 +133,5 @@ func (s *Server) newDelivery(sender mail.Sender) {
 			sender = mail.SMTP{Server: m.SMTP, From: m.From, Username: m.Username, Password: password, TLS: m.TLS}
 		}
 	}
-	s.delivery = mail.NewDelivery(outboxed{s.Store}, sender, s.word, s.now, s.log)
+	s.delivery = delivery.New(outboxed{s.Store}, map[string]delivery.Kind{mail.Kind: {Sender: mail.Letters{Sender: sender, Word: s.word}}}, s.now, s.log)
 }

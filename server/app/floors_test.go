@@ -85,7 +85,7 @@ func floor(dir string) (int, bool) {
 		return 45, true
 	case under(dir, "server/journeys", "server/pages", "server/session", "server/oauth", "server/admin", "server/scim"):
 		return 35, true
-	case under(dir, "server/seal", "server/web"):
+	case under(dir, "server/seal", "server/web", "server/delivery"):
 		return 28, true
 	case under(dir, "server"):
 		return 30, true
