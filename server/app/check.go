@@ -3,16 +3,11 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
-	"slices"
 	"time"
 
-	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
-	"github.com/stile-id/stile/engine/rehearse/cases"
 	"github.com/stile-id/stile/scripts/host"
 	"github.com/stile-id/stile/server/app/certificates"
 	"github.com/stile-id/stile/server/app/demands"
@@ -66,7 +61,7 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked
 	found.Flows = watch.Compile(text, world)
 	collect(found.Flows.Problems, found.Flows.Sources)
 	if found.Flows.Programs != nil {
-		ps, src, err := s.checkTests(folder, found.Flows.Programs)
+		ps, src, err := demands.Tests(f, folder, found.Flows.Programs)
 		collect(ps, src)
 		if err != nil {
 			return found, err
@@ -87,32 +82,4 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked
 	_, badClaims := claims.New(f.Claims, s.claimPorts())
 	_, badClients := client.NewRegistry(f.Clients)
 	return found, errors.Join(badClaims, badClients)
-}
-
-// checkTests reads the test files beside the flows: that they speak of flows, steps and outcomes that are there. stile test plays them.
-func (s *Server) checkTests(folder fs.FS, programs map[string]*check.Program) (problems diag.Problems, sources diag.Sources, err error) {
-	sources = diag.Sources{}
-	names, err := cases.Files(folder)
-	if err != nil {
-		return nil, nil, fmt.Errorf("test files: %w", err)
-	}
-	declared := cases.Declared{Programs: programs, Connectors: slices.Sorted(maps.Keys(s.file.Connectors)), Providers: slices.Sorted(maps.Keys(s.file.Providers))}
-	for _, name := range names {
-		text, err := fs.ReadFile(folder, name)
-		if err != nil {
-			return problems, sources, fmt.Errorf("test files: %w", err)
-		}
-		sources[name] = text
-		f, ps := cases.Read(name, text)
-		problems = append(problems, ps...)
-		if f != nil && !ps.Failed() {
-			problems = append(problems, f.Fit(declared)...)
-		}
-	}
-	for i := range problems { // no server reads them: what is wrong with them refuses nothing
-		if problems[i].Severity == diag.Error {
-			problems[i].Severity = diag.Warning
-		}
-	}
-	return problems, sources, nil
 }
