@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -77,7 +78,7 @@ func (s *shop) run(line string) string {
 	c := exec.CommandContext(s.t.Context(), os.Getenv("STILE_TEST_BINARY"), args[1:]...)
 	c.Dir = s.dir
 	out, err := c.CombinedOutput()
-	if _, failed := err.(*exec.ExitError); err != nil && !failed {
+	if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
 		s.t.Fatal(err)
 	}
 	return strings.TrimRight(plain(string(out)), "\n") + "\n"
