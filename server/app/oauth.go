@@ -28,6 +28,9 @@ import (
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
+	"github.com/stile-id/stile/server/oauth/object"
+	"github.com/stile-id/stile/server/oauth/pushed"
+	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/revoke"
 	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/token"
@@ -71,9 +74,13 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&token.Handler{Issuer: issuer, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
-	front := &authorize.Handler{Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
+	front := &authorize.Handler{Pushed: &pushed.Requests{Store: s.transient}, Replies: reply.New(issuer, s.Keys, s.master, s.now),
+		Objects: &object.Opener{Issuer: issuer, Remote: remote, Limits: s.transient, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {
+			return fetcher.Fetch(ctx, address, "application/oauth-authz-req+jwt, application/jwt", private, object.MaxObject)
+		}}, Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
+	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
 	s.journeys.Finish = func(ctx context.Context, e journey.Ending, id string, q journey.Request) (string, error) {
 		return front.Finish(ctx, e, id, q.Context)
 	}

@@ -57,45 +57,51 @@ const (
 // Client is an OAuth client as its settings say. The zero value of a field stands for its default; client.Check fills
 // defaults in and tells what is wrong.
 type Client struct {
-	ID          string    `json:"id" jsonschema:"required" jsonschema_description:"The client_id. Letters, digits and . _ ~ - ; never shaped like an account's id."`
-	Name        string    `json:"name,omitempty" jsonschema_description:"What people see."`
-	Secrets     []string  `json:"secrets,omitempty" jsonschema_description:"SHA-256 of each generated secret that is valid now, in hex. Several while a secret is being exchanged."`
-	Auth        string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post,enum=private_key_jwt,enum=tls_client_auth,enum=self_signed_tls_client_auth" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
-	AuthAlg     string    `json:"auth_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=PS256,enum=EdDSA,enum=RS256" jsonschema_description:"private_key_jwt: the only signature taken. Default: all of them, or those of the profile."`
-	LegacyAud   bool      `json:"auth_legacy_audience,omitempty" jsonschema_description:"private_key_jwt: the token endpoint's address and lists are taken as audience too. Default: the issuer alone, as one text."`
-	JWKS        Document  `json:"jwks,omitempty" jsonschema:"type=object" jsonschema_description:"The client's public keys (RFC 7517), written out."`
-	JWKSURI     string    `json:"jwks_uri,omitempty" jsonschema_description:"Where the client publishes its keys; https. Instead of jwks."`
-	Private     bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri and request_uris may lie at private addresses, by http on this machine too."`
-	Certificate Subject   `json:"certificate,omitzero" jsonschema_description:"tls_client_auth: whom the certificate must name, in exactly one way."`
-	Profile     string    `json:"profile,omitempty" jsonschema:"enum=,enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing" jsonschema_description:"Security profile, see the guide on apps. oidc (or openid): a confidential client may leave PKCE out. Default: oauth21."`
-	DPoP        string    `json:"dpop,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether tokens must be bound to a key that each request proves (RFC 9449). Default: offered, or what the profile says."`
-	DPoPNonce   string    `json:"dpop_nonce,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether proofs must carry a nonce of the server: a second try now and then, and no trust in the client's clock. Default: offered."`
-	TLSBound    bool      `json:"tls_bound,omitempty" jsonschema_description:"Tokens are bound to the certificate the client shows (RFC 8705 §3)."`
-	Rotation    string    `json:"refresh_rotation,omitempty" jsonschema:"enum=always,enum=never" jsonschema_description:"Whether each refresh gives a new refresh token. never is for clients that authenticate or must prove a key. Default: always, or what the profile says."`
-	Redirects   []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
-	LogoutURIs  []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
-	GrantTypes  []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
-	Responses   []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
-	Scopes      []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`
-	Flows       Flows     `json:"flows,omitzero" jsonschema_description:"Flows this client may start."`
-	FirstParty  bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`
-	Consent     string    `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what the client may have. Default: skip for first-party clients, else ask."`
-	Format      string    `json:"token_format,omitempty" jsonschema:"enum=opaque,enum=jwt" jsonschema_description:"Form of access tokens. Default: opaque."`
-	TokenAlg    string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`
-	IDTokenAlg  string    `json:"id_token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of ID tokens. Default: ES256."`
-	UserinfoAlg string    `json:"userinfo_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=RS256" jsonschema_description:"Set: userinfo is answered as a signed JWT. Default: plain JSON."`
-	Introspect  string    `json:"introspect,omitempty" jsonschema:"enum=none,enum=self-audience,enum=any" jsonschema_description:"Which tokens the client may ask about: none, those it is an audience of, any. Default: self-audience."`
-	AnswerAlg   string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
-	Answer      string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
-	Origins     []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages that may call the token and userinfo endpoints from script."`
-	Theme       string    `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`
-	Lifetimes   Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
-	Offline     bool      `json:"offline,omitempty" jsonschema_description:"Whether offline_access may be granted: refresh tokens that outlive the session."`
-	MaxAge      *int      `json:"default_max_age,omitempty" jsonschema:"minimum=0" jsonschema_description:"Seconds since a person last proved who they are, when the request does not say."`
-	ACR         []string  `json:"acr,omitempty" jsonschema_description:"Assurances of which one must be reached, whatever the request says."`
-	Silent      bool      `json:"silent,omitempty" jsonschema_description:"The app renews sign-ins by prompt=none. stile check then refuses a default flow that can never end without asking."`
-	Audience    []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
-	Resources   []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
+	ID             string    `json:"id" jsonschema:"required" jsonschema_description:"The client_id. Letters, digits and . _ ~ - ; never shaped like an account's id."`
+	Name           string    `json:"name,omitempty" jsonschema_description:"What people see."`
+	Secrets        []string  `json:"secrets,omitempty" jsonschema_description:"SHA-256 of each generated secret that is valid now, in hex. Several while a secret is being exchanged."`
+	Auth           string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post,enum=private_key_jwt,enum=tls_client_auth,enum=self_signed_tls_client_auth" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
+	AuthAlg        string    `json:"auth_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=PS256,enum=EdDSA,enum=RS256" jsonschema_description:"private_key_jwt: the only signature taken. Default: all of them, or those of the profile."`
+	LegacyAud      bool      `json:"auth_legacy_audience,omitempty" jsonschema_description:"private_key_jwt: the token endpoint's address and lists are taken as audience too. Default: the issuer alone, as one text."`
+	JWKS           Document  `json:"jwks,omitempty" jsonschema:"type=object" jsonschema_description:"The client's public keys (RFC 7517), written out."`
+	JWKSURI        string    `json:"jwks_uri,omitempty" jsonschema_description:"Where the client publishes its keys; https. Instead of jwks."`
+	Private        bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri and request_uris may lie at private addresses, by http on this machine too."`
+	Certificate    Subject   `json:"certificate,omitzero" jsonschema_description:"tls_client_auth: whom the certificate must name, in exactly one way."`
+	Profile        string    `json:"profile,omitempty" jsonschema:"enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing" jsonschema_description:"Security profile, see the guide on apps. oidc (or openid): a confidential client may leave PKCE out. Default: oauth21."`
+	DPoP           string    `json:"dpop,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether tokens must be bound to a key that each request proves (RFC 9449). Default: offered, or what the profile says."`
+	DPoPNonce      string    `json:"dpop_nonce,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether proofs must carry a nonce of the server: a second try now and then, and no trust in the client's clock. Default: offered."`
+	TLSBound       bool      `json:"tls_bound,omitempty" jsonschema_description:"Tokens are bound to the certificate the client shows (RFC 8705 §3)."`
+	Rotation       string    `json:"refresh_rotation,omitempty" jsonschema:"enum=always,enum=never" jsonschema_description:"Whether each refresh gives a new refresh token. never is for clients that authenticate or must prove a key. Default: always, or what the profile says."`
+	PAR            string    `json:"par,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether authorization requests must be pushed first (RFC 9126). Default: offered, or what the profile says."`
+	SignedRequests string    `json:"signed_requests,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether authorization requests must be signed objects (RFC 9101). Default: offered to clients with keys, or what the profile says."`
+	RequestAlg     string    `json:"request_object_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=PS256,enum=EdDSA,enum=RS256" jsonschema_description:"The only signature of request objects that is taken. Default: all of them, or those of the profile."`
+	RequestURIs    []string  `json:"request_uris,omitempty" jsonschema_description:"Addresses request objects may be fetched from, compared as exact strings; https."`
+	Modes          []string  `json:"response_modes,omitempty" jsonschema_description:"How answers may travel: query, fragment, form_post, and signed ones: jwt, query.jwt, fragment.jwt, form_post.jwt. Default: the first three, or what the profile says."`
+	ResponseAlg    string    `json:"response_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of answers that are JWTs. Default: ES256."`
+	Redirects      []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
+	LogoutURIs     []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
+	GrantTypes     []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
+	Responses      []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
+	Scopes         []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`
+	Flows          Flows     `json:"flows,omitzero" jsonschema_description:"Flows this client may start."`
+	FirstParty     bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`
+	Consent        string    `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what the client may have. Default: skip for first-party clients, else ask."`
+	Format         string    `json:"token_format,omitempty" jsonschema:"enum=opaque,enum=jwt" jsonschema_description:"Form of access tokens. Default: opaque."`
+	TokenAlg       string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`
+	IDTokenAlg     string    `json:"id_token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of ID tokens. Default: ES256."`
+	UserinfoAlg    string    `json:"userinfo_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=RS256" jsonschema_description:"Set: userinfo is answered as a signed JWT. Default: plain JSON."`
+	Introspect     string    `json:"introspect,omitempty" jsonschema:"enum=none,enum=self-audience,enum=any" jsonschema_description:"Which tokens the client may ask about: none, those it is an audience of, any. Default: self-audience."`
+	AnswerAlg      string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
+	Answer         string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
+	Origins        []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages that may call the token and userinfo endpoints from script."`
+	Theme          string    `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`
+	Lifetimes      Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
+	Offline        bool      `json:"offline,omitempty" jsonschema_description:"Whether offline_access may be granted: refresh tokens that outlive the session."`
+	MaxAge         *int      `json:"default_max_age,omitempty" jsonschema:"minimum=0" jsonschema_description:"Seconds since a person last proved who they are, when the request does not say."`
+	ACR            []string  `json:"acr,omitempty" jsonschema_description:"Assurances of which one must be reached, whatever the request says."`
+	Silent         bool      `json:"silent,omitempty" jsonschema_description:"The app renews sign-ins by prompt=none. stile check then refuses a default flow that can never end without asking."`
+	Audience       []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
+	Resources      []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
 
 	Keys []jose.JSONWebKey `json:"-"` // of JWKS, read by client.Check
 }

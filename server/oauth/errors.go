@@ -52,6 +52,8 @@ const (
 	RegistrationRefused  = "registration_not_supported"
 	TooManyRequests      = "too_many_requests"
 	UnsupportedTokenType = "unsupported_token_type"
+	InvalidObject        = "invalid_request_object" // RFC 9101 §7
+	InvalidURI           = "invalid_request_uri"
 	InvalidProof         = "invalid_dpop_proof" // RFC 9449 §5
 	UseNonce             = "use_dpop_nonce"     // RFC 9449 §8
 )

@@ -76,6 +76,8 @@ func (i Issuer) Path(path string) string {
 // Endpoints below the issuer.
 const (
 	AuthorizePath  = "/authorize"
+	PushPath       = "/par"
+	PostPath       = "/authorize/answer"
 	TokenPath      = "/token"
 	IntrospectPath = "/introspect"
 	RevokePath     = "/revoke"

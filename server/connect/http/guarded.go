@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -65,6 +67,10 @@ func (f *Fetcher) Fetch(ctx context.Context, address, accept string, private boo
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%w: status %d", ErrFetch, answer.StatusCode)
+	}
+	kind, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	if err != nil || !strings.HasPrefix(kind, "application/") && kind != "text/plain" { // a page, such as an error page, is no document
+		return nil, fmt.Errorf("%w: its media type", ErrFetch)
 	}
 	b, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
 	switch {

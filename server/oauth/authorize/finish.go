@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/stile-id/stile/engine/identity"
@@ -15,6 +13,7 @@ import (
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
@@ -26,8 +25,10 @@ type Note struct {
 	State          string   `json:"s,omitempty"`
 	Nonce          string   `json:"n,omitempty"`
 	Challenge      string   `json:"ch,omitempty"`
-	JKT            string   `json:"k,omitempty"` // thumbprint of the DPoP key that the code is for
-	Fragment       bool     `json:"f,omitempty"`
+	JKT            string   `json:"k,omitempty"`  // thumbprint of the DPoP key that the code is for
+	Mode           string   `json:"f,omitempty"`  // how the answer travels
+	Pushed         string   `json:"p,omitempty"`  // request_uri it came by
+	PushedAt       int64    `json:"pa,omitempty"` // nanoseconds since 1970
 	Scope          []string `json:"sc,omitempty"`
 	Offline        bool     `json:"o,omitempty"`
 	Resources      []string `json:"re,omitempty"`
@@ -118,11 +119,20 @@ func (h *Handler) Finish(ctx context.Context, ending journey.Ending, journeyID s
 		return "", errRedirect
 	}
 	if e := h.judge(c, n, ending, journeyID); e != nil {
-		return h.refuse(n, e), nil
+		return h.refuse(ctx, c, n, e)
 	}
 	now := h.Now()
+	if n.Pushed != "" {
+		first, err := h.Pushed.Complete(ctx, n.Pushed, journeyID, time.Unix(0, n.PushedAt), now)
+		if err != nil {
+			return "", err
+		}
+		if !first {
+			return h.refuse(ctx, c, n, oauth.Fail(oauth.AccessDenied, "The pushed request was used before."))
+		}
+	}
 	code := h.Tokens.SealCode(tokens.Code{Grant: journeyID, JKT: n.JKT, Expires: now.Add(c.CodeFor())}, now)
-	return h.location(n, "code", code, "", ""), nil
+	return h.answer(ctx, c, n, [][2]string{{"code", code}, {"state", n.State}})
 }
 
 // skew is how far the clocks of two of our own nodes may differ.
@@ -171,39 +181,18 @@ func denial(d *journey.Denial) *oauth.Error {
 	return oauth.Fail(oauth.AccessDenied, "The sign-in was refused or given up.")
 }
 
-func (h *Handler) refuse(n *Note, e *oauth.Error) string {
+func (h *Handler) refuse(ctx context.Context, c *oauth.Client, n *Note, e *oauth.Error) (string, error) {
 	code := e.Code
 	if code == oauth.InvalidToken || code == oauth.InvalidClient { // not codes of this endpoint
 		code = oauth.InvalidRequest
 	}
-	return h.location(n, "", "", code, e.Description)
+	return h.answer(ctx, c, n, [][2]string{{"error", code}, {"error_description", e.Description}, {"state", n.State}})
 }
 
-// location adds the answer to the redirect URI, whose own query is kept (RFC 6749 §4.1.2), with iss in every answer (RFC 9207).
-func (h *Handler) location(n *Note, name, value, code, description string) string {
-	var b strings.Builder
-	add := func(name, value string) {
-		if value == "" {
-			return
-		}
-		if b.Len() > 0 {
-			b.WriteByte('&')
-		}
-		b.WriteString(name + "=" + url.QueryEscape(value))
+func (h *Handler) answer(ctx context.Context, c *oauth.Client, n *Note, params [][2]string) (string, error) {
+	mode := n.Mode
+	if mode == "" {
+		mode = c.Modes[0]
 	}
-	add(name, value)
-	add("error", code)
-	add("error_description", description)
-	add("state", n.State)
-	add("iss", string(h.Issuer))
-	mark := "?"
-	switch {
-	case n.Fragment:
-		mark = "#"
-	case strings.HasSuffix(n.Redirect, "?"), strings.HasSuffix(n.Redirect, "&"):
-		mark = ""
-	case strings.Contains(n.Redirect, "?"):
-		mark = "&"
-	}
-	return n.Redirect + mark + b.String()
+	return h.Replies.Location(ctx, reply.Answer{Client: c.ID, Redirect: n.Redirect, Mode: mode, Alg: c.ResponseAlg, Params: params})
 }

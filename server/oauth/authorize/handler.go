@@ -16,6 +16,10 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/object"
+	"github.com/stile-id/stile/server/oauth/pushed"
+	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
@@ -26,6 +30,9 @@ type Handler struct {
 	Clients       oauth.Clients
 	Authenticator oauth.Authenticator
 	Tokens        *tokens.Tokens
+	Pushed        *pushed.Requests
+	Objects       *object.Opener
+	Replies       *reply.Replies
 	Accepts       func(flow string) []string   // the acrs a flow may end with
 	Session       func(r *http.Request) string // public id of the browser's session, "" for none
 	Address       func(r *http.Request) string // network address of the browser
@@ -42,8 +49,11 @@ const (
 	ProblemServer   = "server"   // our side is broken; try again
 )
 
-// Mount adds the endpoint to the host's router.
-func (h *Handler) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.AuthorizePath)).Handler(h) }
+// Mount adds the endpoint, and the page of answers that are posted, to the host's router.
+func (h *Handler) Mount(r *mux.Router) {
+	r.Path(h.Issuer.Path(oauth.AuthorizePath)).Handler(h)
+	h.Replies.Mount(r)
+}
 
 // ServeHTTP answers GET and POST alike. A cross-site POST is standard here; it changes nothing by itself.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -70,53 +80,75 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := &request{params: p, http: r, now: h.Now()}
-	if id, err := h.trust(r.Context(), q); err != nil {
-		status := http.StatusBadRequest
-		if id == ProblemServer {
-			status = http.StatusServiceUnavailable
-			wire.Report(r, h.Log, wire.Told(err))
-		}
-		h.Problem(w, r, status, id, err)
-		return
-	}
 	location, err := h.begin(w, r, q)
 	if err != nil {
-		e := wire.Told(err)
-		wire.Report(r, h.Log, e)
-		location = h.refuse(&q.note, e)
+		if q.note.Redirect != "" {
+			e := wire.Told(err)
+			wire.Report(r, h.Log, e)
+			if location, err = h.refuse(r.Context(), q.client, &q.note, e); err == nil {
+				redirectTo(w, location)
+				return
+			}
+		}
+		h.page(w, r, err)
+		return
 	}
+	redirectTo(w, location)
+}
+
+func redirectTo(w http.ResponseWriter, location string) {
 	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// trust finds out who asks and where answers may go. Its error is shown on a page and never redirected.
-func (h *Handler) trust(ctx context.Context, q *request) (problem string, err error) {
+// page shows a failure that has nowhere to go.
+func (h *Handler) page(w http.ResponseWriter, r *http.Request, err error) {
+	status, id := http.StatusBadRequest, ProblemRequest
+	switch e := wire.Told(err); {
+	case errors.Is(err, errNoClient):
+		id = ProblemClient
+	case errors.Is(err, errRedirect):
+		id = ProblemRedirect
+	case e.Status() >= 500:
+		status, id = http.StatusServiceUnavailable, ProblemServer
+		wire.Report(r, h.Log, e)
+	}
+	h.Problem(w, r, status, id, err)
+}
+
+var errNoClient = errors.New("authorize: no such client")
+
+// trust finds out who asks. Until the request itself is known, failures go where the browser's own parameters say if that is a
+// registered address, and else on a page; nothing is ever redirected elsewhere.
+func (h *Handler) trust(ctx context.Context, q *request) (err error) {
 	id := q.params.Get("client_id")
 	if id == "" {
-		return ProblemClient, errors.New("authorize: no client_id")
+		return errNoClient
 	}
 	q.client, err = h.Clients.Client(ctx, id)
 	if errors.Is(err, oauth.ErrNoClient) {
-		return ProblemClient, err
+		return errNoClient
 	}
 	if err != nil {
-		return ProblemServer, err
+		return err
 	}
-	if q.note.Redirect, err = redirect(q.client, q.params.Get("redirect_uri")); err != nil {
-		return ProblemRedirect, err
+	q.note.Client, q.note.Started = q.client.ID, q.now.Unix()
+	if uri := q.params.Get("redirect_uri"); client.Allowed(q.client.Redirects, uri) {
+		q.note.Redirect = uri
+		if state := q.params.Get("state"); len(state) <= maxState {
+			q.note.State = state
+		}
 	}
-	q.note.Client = q.client.ID
-	q.note.State = q.params.Get("state")
-	q.note.Started = q.now.Unix()
-	return "", nil
+	return nil
 }
 
 // begin runs the rules and starts the journey. Where nobody has to be asked, the journey has ended already.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, q *request) (location string, err error) {
-	for _, rule := range rules() {
-		if err := rule.check(r.Context(), h, q); err != nil {
-			return "", err
-		}
+	if err := h.trust(r.Context(), q); err != nil {
+		return "", err
+	}
+	if err := h.treat(r.Context(), front, q); err != nil {
+		return "", err
 	}
 	note, err := json.Marshal(q.note)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 // request is an authorization request on its way through the rules: what came in, and what it becomes.
 type request struct {
 	params  wire.Params
+	signed  bool // the parameters come from an object that the client signed
 	http    *http.Request
 	client  *oauth.Client
 	now     time.Time
@@ -25,38 +26,80 @@ type request struct {
 	create  bool
 }
 
-// rule is one rule of the specifications: its name and its check, nothing more.
+// place is an endpoint that takes authorization requests.
+type place int
+
+const (
+	front place = 1 << iota // the authorization endpoint, where a browser asks
+	ahead                   // the pushed request endpoint, where the client asks by itself
+	both  = front | ahead
+)
+
+// rule is one rule of the specifications: its name, the endpoints it applies to, and its check, nothing more.
 type rule struct {
 	name  string
+	at    place
 	check func(ctx context.Context, h *Handler, q *request) error
 }
 
-// rules is the whole treatment of a request whose client and redirect URI are known, in order.
+// rules is the whole treatment of a request whose client is known, in order. The first rules find out which parameters count; from
+// the redirect URI on, failures at the authorization endpoint travel there, and from the response mode on, in its way.
 func rules() []rule {
 	return []rule{
-		{"response mode", responseMode}, // first: every later error travels by it
-		{"state", stateLength},
-		{"request objects", requestObjects},
-		{"response type", responseType},
-		{"pkce", pkce},
-		{"dpop key", dpopKey},
-		{"scope", scope},
-		{"nonce", nonce},
-		{"resource", resource},
-		{"prompt", prompt},
-		{"max age", maxAge},
-		{"claims", claimsParameter},
-		{"acr values", acrValues},
-		{"id token hint", idTokenHint},
-		{"login hint", loginHint},
-		{"locales", locales},
-		{"consent", consent},
-		{"browser", browser},
-		{"flow", pickFlow},
+		{"one source", both, oneSource},
+		{"no reference", ahead, noReference},
+		{"pushed request", front, pushedRequest},
+		{"pushing required", front, pushingRequired},
+		{"request object", both, requestObject},
+		{"signing required", both, signingRequired},
+		{"redirect uri", both, redirectURI},
+		{"response mode", both, responseMode},
+		{"state", both, stateLength},
+		{"registration", both, registration},
+		{"response type", both, responseType},
+		{"pkce", both, pkce},
+		{"dpop key", both, dpopKey},
+		{"scope", both, scope},
+		{"nonce", both, nonce},
+		{"resource", both, resource},
+		{"prompt", both, prompt},
+		{"max age", both, maxAge},
+		{"claims", both, claimsParameter},
+		{"acr values", both, acrValues},
+		{"id token hint", both, idTokenHint},
+		{"login hint", both, loginHint},
+		{"locales", both, locales},
+		{"consent", both, consent},
+		{"browser", front, browser},
+		{"flow", both, pickFlow},
 	}
 }
 
-// redirect is where answers go: the one presented if it is registered, or the only registered one (OAuth 2.1 §4.1.1).
+// treat applies the rules of an endpoint.
+func (h *Handler) treat(ctx context.Context, at place, q *request) error {
+	for _, r := range rules() {
+		if r.at&at == 0 {
+			continue
+		}
+		if err := r.check(ctx, h, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// redirectURI is where answers go: the one presented if it is registered, or the only registered one (OAuth 2.1 §4.1.1). Whatever
+// happened before, answers go nowhere else.
+func redirectURI(_ context.Context, _ *Handler, q *request) (err error) {
+	q.note.Redirect, q.note.State = "", ""
+	if q.note.Redirect, err = redirect(q.client, q.params.Get("redirect_uri")); err != nil {
+		return err
+	}
+	q.note.State = q.params.Get("state")
+	return nil
+}
+
+// redirect finds the redirect URI of a request.
 func redirect(c *oauth.Client, presented string) (string, error) {
 	if presented == "" && len(c.Redirects) == 1 && !c.Rules().NamesRedirect {
 		return c.Redirects[0], nil
@@ -67,32 +110,32 @@ func redirect(c *oauth.Client, presented string) (string, error) {
 	return presented, nil
 }
 
+// responseMode is how the answer travels (OAuth 2.0 Multiple Response Types, Form Post, JARM): one of the client's ways.
 func responseMode(_ context.Context, _ *Handler, q *request) error {
-	switch m := q.params.Get("response_mode"); m {
-	case "", "query":
-	case "fragment":
-		q.note.Fragment = true
-	default:
-		return oauth.Fail(oauth.InvalidRequest, "This response_mode is not offered.")
+	m := q.params.Get("response_mode")
+	if m == "" {
+		m = q.client.Modes[0]
 	}
+	if !slices.Contains(q.client.Modes, m) {
+		q.note.Mode = q.client.Modes[0]
+		return oauth.Fail(oauth.InvalidRequest, "This response_mode is not offered to the client.")
+	}
+	q.note.Mode = m
 	return nil
 }
 
+const maxState = 2000
+
 func stateLength(_ context.Context, _ *Handler, q *request) error {
-	if len(q.note.State) > 2000 {
+	if len(q.note.State) > maxState {
 		q.note.State = "" // it would not fit into the answer's address either
 		return oauth.Fail(oauth.InvalidRequest, "The state is longer than 2000 characters.")
 	}
 	return nil
 }
 
-func requestObjects(_ context.Context, _ *Handler, q *request) error {
-	switch {
-	case q.params.Has("request"):
-		return oauth.Fail(oauth.RequestUnsupported, "Request objects are not offered.")
-	case q.params.Has("request_uri"):
-		return oauth.Fail(oauth.URIUnsupported, "The request_uri parameter is not offered.")
-	case q.params.Has("registration"):
+func registration(_ context.Context, _ *Handler, q *request) error {
+	if q.params.Has("registration") {
 		return oauth.Fail(oauth.RegistrationRefused, "The registration parameter is not offered.")
 	}
 	return nil

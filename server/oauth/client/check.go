@@ -14,6 +14,8 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/foreign"
+	"github.com/stile-id/stile/server/oauth/reply"
 )
 
 // Check fills defaults in and returns every problem of a client's settings.
@@ -100,6 +102,45 @@ func (k *checker) authentication() {
 	k.keys()
 	k.certificate()
 	k.sender()
+	k.requests()
+}
+
+// requests checks how authorization requests and their answers travel.
+func (k *checker) requests() {
+	c, p := k.c, k.profile
+	par, signed, modes := oauth.Offered, oauth.Offered, reply.Modes()[:3]
+	if p.PAR {
+		par = oauth.Required
+	}
+	if p.Signed {
+		signed = oauth.Required
+	}
+	if p.SignedAnswer {
+		modes = reply.Modes()[3:]
+	}
+	k.oneOf("par", &c.PAR, par, oauth.Offered, oauth.Required)
+	k.oneOf("signed_requests", &c.SignedRequests, signed, oauth.Offered, oauth.Required)
+	k.oneOf("request_object_alg", &c.RequestAlg, "", "", foreign.ES256, foreign.PS256, foreign.EdDSA, foreign.RS256)
+	k.oneOf("response_alg", &c.ResponseAlg, oauth.ES256, oauth.ES256, oauth.RS256)
+	if len(c.Modes) == 0 {
+		c.Modes = modes
+	}
+	for _, m := range c.Modes {
+		if !slices.Contains(reply.Modes(), m) {
+			k.hint("response_modes", "write some of "+strings.Join(reply.Modes(), ", "), "response mode %q is not known", m)
+		}
+	}
+	for _, u := range c.RequestURIs {
+		if !fetchable(u, c.Private) {
+			k.hint("request_uris", "write https://app.example/request.jwt; http is for this machine, with allow_private", "request URI %q is no https address", u)
+		}
+	}
+	if len(c.RequestURIs) > 20 {
+		k.hint("request_uris", "keep at most 20", "request_uris has %d addresses", len(c.RequestURIs))
+	}
+	if keys := len(c.Keys) > 0 || c.JWKSURI != ""; !keys && (c.SignedRequests == oauth.Required || len(c.RequestURIs) > 0) && slices.Contains(c.GrantTypes, oauth.GrantCode) {
+		k.hint("signed_requests", "add jwks or jwks_uri", "signed_requests need keys of the client's")
+	}
 }
 
 // sender checks what tokens are bound to.

@@ -38,10 +38,10 @@ func (k *checker) keys() {
 	if c.JWKSURI != "" && !fetchable(c.JWKSURI, c.Private) {
 		k.hint("jwks_uri", "write https://app.example/jwks; http is for this machine, with allow_private", "jwks_uri %q is no https address", c.JWKSURI)
 	}
-	if c.Auth == oauth.AuthKey && len(c.Keys) == 0 && c.JWKSURI == "" {
+	if c.Auth == oauth.AuthKey && len(c.JWKS) == 0 && c.JWKSURI == "" {
 		k.hint("auth", "add `jwks_uri: https://app.example/jwks`, or the keys themselves under jwks", "auth is private_key_jwt, so it needs jwks or jwks_uri")
 	}
-	if c.Auth == oauth.AuthSelfSigned && len(c.Keys) == 0 && c.JWKSURI == "" {
+	if c.Auth == oauth.AuthSelfSigned && len(c.JWKS) == 0 && c.JWKSURI == "" {
 		k.hint("auth", "add `jwks` with the certificate in x5c, or jwks_uri", "auth is self_signed_tls_client_auth, so it needs jwks or jwks_uri")
 	}
 }

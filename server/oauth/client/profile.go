@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/reply"
 )
 
 // named finds the client's profile.
@@ -36,7 +37,16 @@ func (k *checker) contradictions() {
 	against(p.Algorithms != nil && c.LegacyAud, "auth_legacy_audience", "remove it", "auth_legacy_audience is ruled out by profile %s", p.Name)
 	against(p.Bound && c.DPoP != oauth.Required && !c.TLSBound, "dpop", "write `dpop: required` or `tls_bound: true`", "dpop %s without tls_bound is ruled out by profile %s", c.DPoP, p.Name)
 	against(p.KeepRefresh && c.Rotation != oauth.Never, "refresh_rotation", "remove it; tokens are bound to a key already", "refresh_rotation %s is ruled out by profile %s", c.Rotation, p.Name)
-	for _, x := range []struct{ field, alg string }{{"token_alg", c.TokenAlg}, {"id_token_alg", c.IDTokenAlg}, {"userinfo_alg", c.UserinfoAlg}, {"introspection_alg", c.AnswerAlg}} {
+	against(p.PAR && c.PAR != oauth.Required, "par", "remove it; the profile says required", "par %s is ruled out by profile %s", c.PAR, p.Name)
+	against(p.Signed && c.SignedRequests != oauth.Required, "signed_requests", "remove it; the profile says required", "signed_requests %s is ruled out by profile %s", c.SignedRequests, p.Name)
+	against(p.Algorithms != nil && c.RequestAlg != "" && !slices.Contains(p.Algorithms, c.RequestAlg), "request_object_alg", "write one of "+strings.Join(p.Algorithms, ", "),
+		"request_object_alg %s is ruled out by profile %s", c.RequestAlg, p.Name)
+	if p.SignedAnswer {
+		for _, m := range c.Modes {
+			against(!strings.HasSuffix(m, reply.JWT), "response_modes", "write some of "+strings.Join(reply.Modes()[3:], ", "), "response mode %q is ruled out by profile %s", m, p.Name)
+		}
+	}
+	for _, x := range []struct{ field, alg string }{{"token_alg", c.TokenAlg}, {"id_token_alg", c.IDTokenAlg}, {"userinfo_alg", c.UserinfoAlg}, {"introspection_alg", c.AnswerAlg}, {"response_alg", c.ResponseAlg}} {
 		against(p.Ours != nil && x.alg != "" && !slices.Contains(p.Ours, x.alg), x.field, "write one of "+strings.Join(p.Ours, ", "), "%s %s is ruled out by profile %s", x.field, x.alg, p.Name)
 	}
 	if p.HTTPS {

@@ -35,6 +35,9 @@ import (
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
+	jar "github.com/stile-id/stile/server/oauth/object"
+	"github.com/stile-id/stile/server/oauth/pushed"
+	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/revoke"
 	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/token"
@@ -197,7 +200,8 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		rw.WriteHeader(status)
 	}
 	w.people = &people{w: w}
-	w.auth = &authorize.Handler{Issuer: issuer, Clients: w.registry, Authenticator: w.people, Tokens: w.tokens, Now: w.now, Log: log, Problem: problem,
+	w.auth = &authorize.Handler{Pushed: &pushed.Requests{Store: w.limits}, Replies: reply.New(issuer, w.ring, master, w.now),
+		Objects: &jar.Opener{Issuer: issuer, Remote: authn.Remote, Limits: w.limits, Fetch: get}, Issuer: issuer, Clients: w.registry, Authenticator: w.people, Tokens: w.tokens, Now: w.now, Log: log, Problem: problem,
 		Accepts: func(flow string) []string {
 			return map[string][]string{"signin": {basicACR}, "signup": {basicACR}, "strong": {strong}}[flow]
 		}}
@@ -225,6 +229,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	w.user.Mount(w.router)
 	(&revoke.Handler{Issuer: issuer, Clients: authn, Grants: w.grants, Tokens: w.tokens, Now: w.now, Log: log}).Mount(w.router)
 	w.auth.Mount(w.router)
+	(&authorize.Push{Handler: w.auth, Authenticator: authn, Sender: from, Limits: w.limits}).Mount(w.router)
 	out.Mount(w.router)
 	(&metadata.Handler{Issuer: issuer, Clients: w.registry, Keys: w.ring, Create: true, Log: log}).Mount(w.router)
 	w.person(ann, "ann@example.com", "sid-ann")

@@ -167,7 +167,7 @@ func (r *Ring) open(stored identity.SigningKey) (*key, error) {
 	}
 	k := &key{stored: stored, public: signer.Public(), signers: map[string]jose.Signer{},
 		private: jose.JSONWebKey{Key: private, KeyID: stored.ID, Algorithm: stored.Algorithm, Use: "sig"}}
-	for _, typ := range []string{tokens.TypeID, tokens.TypeAccess, tokens.TypeIntrospection, tokens.TypeUserinfo} {
+	for _, typ := range []string{tokens.TypeID, tokens.TypeAccess, tokens.TypeIntrospection, tokens.TypeUserinfo, tokens.TypeAnswer} {
 		if k.signers[typ], err = k.signer(typ); err != nil {
 			return nil, err
 		}

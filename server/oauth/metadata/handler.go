@@ -14,6 +14,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/keys"
+	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/token"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
@@ -71,7 +72,11 @@ func (h *Handler) Document() ([]byte, error) {
 		"end_session_endpoint":                                     h.Issuer.URL(oauth.LogoutPath),
 		"jwks_uri":                                                 h.Issuer.URL(oauth.KeysPath),
 		"response_types_supported":                                 []string{"code"},
-		"response_modes_supported":                                 []string{"query", "fragment"},
+		"response_modes_supported":                                 reply.Modes(),
+		"pushed_authorization_request_endpoint":                    h.Issuer.URL(oauth.PushPath),
+		"authorization_signing_alg_values_supported":               algs,
+		"request_object_signing_alg_values_supported":              signs,
+		"require_request_uri_registration":                         true,
 		"grant_types_supported":                                    token.GrantTypes(),
 		"subject_types_supported":                                  []string{"public"},
 		"id_token_signing_alg_values_supported":                    algs,
@@ -89,14 +94,14 @@ func (h *Handler) Document() ([]byte, error) {
 		"scopes_supported":                                         or(h.Scopes, []string{"openid"}),
 		"claims_supported":                                         or(h.Claims, []string{"sub"}),
 		"claims_parameter_supported":                               true,
-		"request_parameter_supported":                              false,
-		"request_uri_parameter_supported":                          false,
+		"request_parameter_supported":                              true,
+		"request_uri_parameter_supported":                          true,
 		"authorization_response_iss_parameter_supported":           true,
 	}
 	if h.MTLS != "" {
 		m["tls_client_certificate_bound_access_tokens"] = true
 		aliases := map[string]string{}
-		for name, path := range map[string]string{"token": oauth.TokenPath, "introspection": oauth.IntrospectPath, "revocation": oauth.RevokePath, "userinfo": oauth.UserinfoPath} {
+		for name, path := range map[string]string{"token": oauth.TokenPath, "introspection": oauth.IntrospectPath, "revocation": oauth.RevokePath, "userinfo": oauth.UserinfoPath, "pushed_authorization_request": oauth.PushPath} {
 			aliases[name+"_endpoint"] = h.MTLS.URL(path)
 		}
 		if h.MTLS != h.Issuer {

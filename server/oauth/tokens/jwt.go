@@ -20,6 +20,7 @@ const (
 	TypeAccess        = "at+jwt"
 	TypeIntrospection = "token-introspection+jwt"
 	TypeUserinfo      = "userinfo+jwt"
+	TypeAnswer        = "oauth-authz-resp+jwt" // of the authorization endpoint (JARM)
 )
 
 // MaxJWT bounds a JWT that is read, in bytes.

@@ -3,10 +3,12 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -116,6 +118,51 @@ func Parse(text string) (Params, error) {
 	}
 	return p, nil
 }
+
+// Make makes parameters of pairs that came in some other form, under the same rules.
+func Make(pairs [][2]string) (Params, error) {
+	if len(pairs) > MaxParams {
+		return Params{}, errTooMany
+	}
+	p := Params{}
+	size := 0
+	for _, v := range pairs {
+		if size += len(v[0]) + len(v[1]); size > MaxBody || v[0] == "" {
+			return Params{}, errTooMany
+		}
+		if !utf8.ValidString(v[0]+v[1]) || strings.ContainsRune(v[0]+v[1], 0) {
+			return Params{}, errEncoding
+		}
+		if v[0] != "resource" && p.has(v[0]) {
+			return Params{}, errRepeated
+		}
+		p.list = append(p.list, param{v[0], v[1]})
+	}
+	return p, nil
+}
+
+func (p Params) has(name string) bool {
+	for i := range p.list {
+		if p.list[i].name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Pairs lists the parameters that have a value, in order, but for those named.
+func (p Params) Pairs(without ...string) [][2]string {
+	var out [][2]string
+	for _, v := range p.list {
+		if v.value != "" && !slices.Contains(without, v.name) {
+			out = append(out, [2]string{v.name, v.value})
+		}
+	}
+	return out
+}
+
+// TooLarge reports whether a form was refused for its size.
+func TooLarge(err error) bool { return errors.Is(err, errTooMany) }
 
 func unescape(s string) (string, bool) {
 	if strings.ContainsAny(s, "%+") {
