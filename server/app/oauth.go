@@ -40,7 +40,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if s.grants, err = live.New(s.Store); err != nil {
 		return fmt.Errorf("grants: %w", err)
 	}
-	sources, err := claims.New(s.file.Claims, s.claimPorts())
+	sources, err := claims.New(s.file.Claims, s.scripts.Claims())
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	made := tokens.New(issuer, s.master, s.Keys, rand.Reader)
 	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log}
 
-	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Now: s.now, Log: s.log}).Mount(r)
 	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	(&userinfo.Handler{Issuer: issuer, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,

@@ -86,6 +86,9 @@ func FuzzDecodeAccess(f *testing.F) {
 	w.texts([]string{"a"})
 	w.texts(nil)
 	f.Add(string(w.b))
+	w.texts([]string{"actor", "before"})
+	w.text("may")
+	f.Add(string(w.b))
 	f.Add("")
 	f.Add("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -101,6 +104,7 @@ func FuzzDecodeAccess(f *testing.F) {
 		w.time(a.Expires)
 		w.texts(a.Audience)
 		w.texts(a.Scope)
+		a.write(&w)
 		if string(w.b) != s {
 			t.Fatalf("%q has a second form", s)
 		}
