@@ -18,6 +18,7 @@ import (
 	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/scripts/host"
+	"github.com/stile-id/stile/server/app/hooks"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/connect/mail"
@@ -77,7 +78,7 @@ type Server struct {
 	grants    *live.Grants
 	delivery  *delivery.Delivery
 	meter     *meter.Meter
-	claims    *claimsHook
+	scripts   *hooks.Hooks
 	trails    *trails.Trails // nil when none are kept
 	draining  draining
 	notice    time.Duration
@@ -119,7 +120,7 @@ func New(ctx context.Context, o Options) (s *Server, problems diag.Problems, sou
 	if err != nil || problems.Failed() {
 		return s, problems, sources, err
 	}
-	if ps, src, err := s.newClaims(); err != nil || ps.Failed() {
+	if ps, src, err := s.newScripts(); err != nil || ps.Failed() {
 		return s, ps, src, err
 	}
 	s.newDelivery(o.Mail)
@@ -127,6 +128,12 @@ func New(ctx context.Context, o Options) (s *Server, problems diag.Problems, sou
 		return s, problems, sources, err
 	}
 	return s, problems, sources, nil
+}
+
+// newScripts compiles the scripts that the settings name, claims and exchanges alike.
+func (s *Server) newScripts() (diag.Problems, diag.Sources, error) {
+	s.scripts = &hooks.Hooks{Pool: s.hooks, File: s.file, Connect: s.connect, Log: s.log}
+	return s.scripts.Load()
 }
 
 func hookOptions(o Options) host.Options {

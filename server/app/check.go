@@ -68,7 +68,7 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked
 		}
 		collect(demands.Check(f, found.Flows), f.Sources())
 	}
-	ps, src, err = s.newClaims()
+	ps, src, err = s.newScripts()
 	collect(ps, src)
 	if err != nil {
 		return found, err
@@ -79,7 +79,7 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked
 	if _, err := certificates.Authorities(f); err != nil {
 		return found, err
 	}
-	_, badClaims := claims.New(f.Claims, s.claimPorts())
+	_, badClaims := claims.New(f.Claims, s.scripts.Claims())
 	_, badClients := client.NewRegistry(f.Clients)
 	return found, errors.Join(badClaims, badClients)
 }

@@ -49,7 +49,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if s.grants, err = live.New(s.Store); err != nil {
 		return fmt.Errorf("grants: %w", err)
 	}
-	sources, err := claims.New(s.file.Claims, s.claimPorts())
+	sources, err := claims.New(s.file.Claims, s.scripts.Claims())
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	}
 
 	from := &sender.Sender{Proofs: sender.New(issuer, s.mutual(), s.master, s.transient, s.now), Certificates: shown}
-	(&token.Handler{Issuer: issuer, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	(&token.Handler{Issuer: issuer, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Now: s.now, Log: s.log}).Mount(r)
 	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Pushed: &pushed.Requests{Store: s.transient}, Replies: reply.New(issuer, s.Keys, s.master, s.now),

@@ -34,6 +34,7 @@ type Settings struct {
 	Connectors map[string]Connector `json:"connectors,omitempty" jsonschema_description:"Outside systems that steps and hooks may call, by name."`
 	Claims     claims.Settings      `json:"claims,omitempty" jsonschema_description:"Claims by name: where each comes from, which scope lets it out, and where it goes."`
 	ClaimsHook string               `json:"claims-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the functions claims come from; one named claims sees all of them last."`
+	Exchanges  string               `json:"exchange-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function exchange, which allows, narrows or refuses token exchanges."`
 	Lifetimes  Lifetimes            `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Limits     Limits               `json:"limits,omitzero" jsonschema_description:"How much one network address may do."`
 	Region     string               `json:"region,omitempty" jsonschema:"pattern=^[A-Z][A-Z]$" jsonschema_description:"Country of phone numbers written without a prefix, two letters."`

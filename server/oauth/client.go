@@ -28,6 +28,7 @@ const (
 	GrantCode        = "authorization_code"
 	GrantRefresh     = "refresh_token"
 	GrantCredentials = "client_credentials"
+	GrantExchange    = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693
 )
 
 // Values of a client's settings.
@@ -101,6 +102,8 @@ type Client struct {
 	ACR            []string  `json:"acr,omitempty" jsonschema_description:"Assurances of which one must be reached, whatever the request says."`
 	Silent         bool      `json:"silent,omitempty" jsonschema_description:"The app renews sign-ins by prompt=none. stile check then refuses a default flow that can never end without asking."`
 	Audience       []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
+	Exchange       Exchange  `json:"exchange,omitzero" jsonschema_description:"What the client may exchange tokens for (RFC 8693). With nothing here: tokens that are for it, for some of the same audiences, with itself named as the one who acts."`
+	MayAct         string    `json:"may_act,omitempty" jsonschema_description:"The only one who may act for people by tokens of this client: the id of a client or of an account."`
 	Resources      []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
 
 	Keys []jose.JSONWebKey `json:"-"` // of JWKS, read by client.Check
@@ -123,6 +126,13 @@ type Flows struct {
 	Default string   `json:"default,omitempty" jsonschema_description:"The flow that signs people in."`
 	Create  string   `json:"create,omitempty" jsonschema_description:"The flow for prompt=create."`
 	Others  []string `json:"others,omitempty" jsonschema_description:"Flows an essential acr may pick, in order, after the default."`
+}
+
+// Exchange is what a client may exchange tokens for.
+type Exchange struct {
+	From        []string `json:"from,omitempty" jsonschema_description:"Clients whose tokens may be presented. Default: all, as far as their tokens are for this client."`
+	Audience    []string `json:"audience,omitempty" jsonschema_description:"Audiences beyond those of the token presented. Each is one of the client's resources."`
+	Impersonate bool     `json:"impersonate,omitempty" jsonschema_description:"Without an actor_token the new token does not say who acts. Default: it names this client."`
 }
 
 // All lists the flows, the default first.
@@ -168,6 +178,22 @@ func (c *Client) May(scope string) bool {
 // still use the flow it came from.
 func (c *Client) Holds(l *identity.Live) bool {
 	return l.Grant.Client == c.ID && l.Account.Status == identity.Active && c.Flows.Has(l.Grant.Flow)
+}
+
+// Stands checks the same for a token: it is a client's own, or the client got it by exchange, which it may still do, from the client that the
+// grant belongs to, which must still hold it.
+func Stands(ctx context.Context, clients Clients, c *Client, l *identity.Live) (bool, error) {
+	if c.ID == l.Grant.Client {
+		return c.Holds(l), nil
+	}
+	if !slices.Contains(c.GrantTypes, GrantExchange) {
+		return false, nil
+	}
+	owner, err := clients.Client(ctx, l.Grant.Client)
+	if errors.Is(err, ErrNoClient) {
+		return false, nil
+	}
+	return err == nil && owner.Holds(l), err
 }
 
 // CodeFor, AccessFor, IDFor, IdleFor and AbsoluteFor are the lifetimes as Go has them.

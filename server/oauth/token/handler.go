@@ -4,6 +4,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -29,6 +30,7 @@ type Handler struct {
 	Tokens  *tokens.Tokens
 	Claims  *claims.Sources
 	Sender  *sender.Sender
+	Judge   ExchangeHook // of token exchanges; nil: the settings alone decide
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -54,6 +56,7 @@ type granted struct {
 	refresh int64 // generation of the refresh token to hand out, 0 for none
 	nonce   string
 	kind    string
+	swapped *swapped // what a token exchange decided, nil for other grant types
 }
 
 // grant is one grant type's own part.
@@ -68,13 +71,15 @@ func grantOf(name string) grant {
 		return refresh
 	case oauth.GrantCode:
 		return code
+	case oauth.GrantExchange:
+		return exchange
 	}
 	return nil
 }
 
 // GrantTypes lists what grantOf knows, for the metadata.
 func GrantTypes() []string {
-	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials}
+	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange}
 }
 
 // ServeHTTP answers a token request.
@@ -147,8 +152,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	}
 	g.kind = name
 	if g.live != nil {
-		if !c.Holds(g.live) {
-			return nil, c, errGrant
+		if ok, err := oauth.Stands(ctx, h.Clients.Clients, c, g.live); err != nil || !ok {
+			return nil, c, cmp.Or(err, error(errGrant))
 		}
 		g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(s string) bool { return !c.May(s) })
 	}

@@ -76,6 +76,9 @@ func within(names, allowed []string) []string {
 // issue makes the tokens and writes the answer (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
 func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, error) {
 	aud, err := h.audiences(q, g)
+	if g.swapped != nil {
+		aud, err = g.swapped.audience, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +93,12 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		if g.live.Grant.Expires.Before(a.Expires) {
 			a.Expires = g.live.Grant.Expires
 		}
+		a.MayAct = c.MayAct
 	}
-	openid := g.live != nil && slices.Contains(g.scopes, "openid")
+	if g.swapped != nil {
+		g.swapped.shape(a)
+	}
+	openid := g.live != nil && g.swapped == nil && slices.Contains(g.scopes, "openid")
 	ask := &claims.Ask{Client: c, Live: g.live, Scopes: g.scopes, GrantType: g.kind, Journey: g.proved.Claims, NamedID: g.asked.IDTokenClaims}
 	var targets []string
 	if c.Format == oauth.FormatJWT {
@@ -127,7 +134,11 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		}
 		refresh = h.Tokens.SealRefresh(t, q.now)
 	}
-	return answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes), nil
+	b := answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes)
+	if g.swapped != nil {
+		b = append(append(append(b[:len(b)-1], `,"issued_token_type":"`...), g.swapped.issued...), `"}`...)
+	}
+	return b, nil
 }
 
 // auth is how and when the person was authenticated, as computed from evidence.
@@ -158,6 +169,12 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 	own["iat"] = q.now.Unix()
 	own["exp"] = q.now.Add(q.client.IDFor()).Unix()
 	own["at_hash"] = tokens.HalfHash(access)
+	number, err := h.Tokens.IDNumber(g.live.Grant.ID)
+	if err != nil {
+		return "", err
+	}
+	own["jti"] = number
+	tokens.Acting{MayAct: q.client.MayAct}.Say(own)
 	if g.nonce != "" {
 		own["nonce"] = g.nonce
 	}

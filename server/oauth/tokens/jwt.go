@@ -54,6 +54,7 @@ func (t *Tokens) SignAccess(ctx context.Context, alg string, a *Access, subject 
 	if a.Confirm != (oauth.Confirm{}) {
 		own["cnf"] = a.Confirm
 	}
+	a.Say(own)
 	body, err := Marshal(claims, own)
 	if err != nil {
 		return "", err
@@ -82,12 +83,17 @@ func (t *Tokens) ParseAccess(ctx context.Context, token string, now time.Time) (
 		ID      string        `json:"jti"`
 		Scope   string        `json:"scope"`
 		Confirm oauth.Confirm `json:"cnf"`
+		acting
 	}
 	if json.Unmarshal(body, &c) != nil || c.Issuer != string(t.Issuer) || c.ID == "" || c.Client == "" {
 		return nil, ErrToken
 	}
 	a := &Access{Client: c.Client, Audience: c.Aud, Scope: strings.Fields(c.Scope), Confirm: c.Confirm, Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC()}
 	a.ID, a.Grant, _ = strings.Cut(c.ID, ".")
+	var ok bool
+	if a.Acting, ok = c.read(); !ok {
+		return nil, ErrToken
+	}
 	if !now.Before(a.Expires) {
 		return nil, ErrToken
 	}

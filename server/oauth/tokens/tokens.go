@@ -43,6 +43,7 @@ type Access struct {
 	Issued   time.Time // whole seconds
 	Expires  time.Time // whole seconds
 	Confirm  oauth.Confirm
+	Acting   // of tokens that were exchanged, or may be
 }
 
 // Refresh is what a refresh token says: which head of which grant it is.
@@ -98,6 +99,7 @@ func (t *Tokens) SealAccess(a *Access, now time.Time) (string, error) {
 	w.texts(a.Audience)
 	w.texts(a.Scope)
 	w.confirm(a.Confirm)
+	a.write(&w)
 	if len(w.b) > maxRecord || len(a.Audience) > maxTexts || len(a.Scope) > maxTexts {
 		return "", fmt.Errorf("tokens: an access token of %d bytes is too large", len(w.b))
 	}
@@ -121,6 +123,7 @@ func decodeAccess(s string) (*Access, bool) {
 	r := reader{s: s}
 	r.version()
 	a := &Access{ID: r.text(), Grant: r.text(), Client: r.text(), Issued: r.time(), Expires: r.time(), Audience: r.texts(), Scope: r.texts(), Confirm: r.confirm()}
+	a.Acting = readActing(&r)
 	return a, r.done() && a.ID != "" && a.Client != ""
 }
 

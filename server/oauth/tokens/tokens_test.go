@@ -89,6 +89,9 @@ func FuzzDecodeAccess(f *testing.F) {
 	w.texts(nil)
 	w.confirm(oauth.Confirm{JKT: "k"})
 	f.Add(string(w.b))
+	w.texts([]string{"actor", "before"})
+	w.text("may")
+	f.Add(string(w.b))
 	f.Add("")
 	f.Add("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -105,6 +108,7 @@ func FuzzDecodeAccess(f *testing.F) {
 		w.texts(a.Audience)
 		w.texts(a.Scope)
 		w.confirm(a.Confirm)
+		a.write(&w)
 		if string(w.b) != s {
 			t.Fatalf("%q has a second form", s)
 		}
