@@ -13,8 +13,10 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/assertion"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
@@ -53,7 +55,15 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	made := tokens.New(issuer, s.master, s.Keys, rand.Reader)
 	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log}
 
-	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Now: s.now, Log: s.log}).Mount(r)
+	trusted, err := parts.Assertions(s.file)
+	if err != nil {
+		return err
+	}
+	assertions, err := assertion.New(issuer, s.Store, trusted)
+	if err != nil {
+		return err
+	}
+	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Now: s.now, Log: s.log}).Mount(r)
 	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	(&userinfo.Handler{Issuer: issuer, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
