@@ -16,9 +16,11 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/app/certificates"
+	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/assertion"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
@@ -71,7 +73,15 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	}
 
 	from := &sender.Sender{Proofs: sender.New(issuer, s.mutual(), s.master, s.transient, s.now), Certificates: shown}
-	(&token.Handler{Issuer: issuer, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Now: s.now, Log: s.log}).Mount(r)
+	trusted, err := parts.Assertions(s.file)
+	if err != nil {
+		return err
+	}
+	assertions, err := assertion.New(issuer, s.Store, trusted)
+	if err != nil {
+		return err
+	}
+	(&token.Handler{Issuer: issuer, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Now: s.now, Log: s.log}).Mount(r)
 	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Pushed: &pushed.Requests{Store: s.transient}, Replies: reply.New(issuer, s.Keys, s.master, s.now),

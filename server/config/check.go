@@ -46,6 +46,7 @@ func (c *checker) check() {
 	c.references()
 	c.clients()
 	c.providers()
+	c.assertions()
 	c.connectors()
 	c.mail()
 	c.claims()

@@ -28,6 +28,7 @@ const (
 	GrantCode        = "authorization_code"
 	GrantRefresh     = "refresh_token"
 	GrantCredentials = "client_credentials"
+	GrantAssertion   = "urn:ietf:params:oauth:grant-type:jwt-bearer"     // RFC 7523
 	GrantExchange    = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693
 )
 
@@ -175,9 +176,10 @@ func (c *Client) May(scope string) bool {
 }
 
 // Holds checks at a door what may have changed since a grant was made: it is this client's, its account is active, and the client may
-// still use the flow it came from.
+// still use the flow it came from, or bring the assertions that stood in for one.
 func (c *Client) Holds(l *identity.Live) bool {
-	return l.Grant.Client == c.ID && l.Account.Status == identity.Active && c.Flows.Has(l.Grant.Flow)
+	from := c.Flows.Has(l.Grant.Flow) || l.Grant.Flow == GrantAssertion && slices.Contains(c.GrantTypes, GrantAssertion)
+	return l.Grant.Client == c.ID && l.Account.Status == identity.Active && from
 }
 
 // Stands checks the same for a token: it is a client's own, or the client got it by exchange, which it may still do, from the client that the

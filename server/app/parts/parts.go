@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
+	"github.com/stile-id/stile/server/oauth/assertion"
 )
 
 // Hasher makes the hasher of the password settings.
@@ -66,6 +67,20 @@ func Connectors(f *config.File) (*connect.Connectors, error) {
 		list = append(list, k)
 	}
 	return connect.New(list...)
+}
+
+// Assertions makes the trusted issuers of the settings.
+func Assertions(f *config.File) ([]assertion.Issuer, error) {
+	var list []assertion.Issuer
+	for name, a := range f.Assertions {
+		keys, err := a.Keys.Resolve(f.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("assertion issuer %s: %w", name, err)
+		}
+		list = append(list, assertion.Issuer{Issuer: a.Issuer, Keys: []byte(keys.Reveal()), URI: a.URI, HTTP: connect.Guarded(a.Private, 5*time.Second), Algorithms: a.Algorithms,
+			Clients: a.Clients, Scopes: a.Scopes, Links: a.Links, Accounts: a.Accounts, Lifetime: time.Duration(a.Lifetime)})
+	}
+	return list, nil
 }
 
 // Providers makes the outside identity providers of the settings.

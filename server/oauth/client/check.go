@@ -167,7 +167,7 @@ func (k *checker) grants() {
 		c.GrantTypes = []string{oauth.GrantCode}
 	}
 	for _, g := range c.GrantTypes {
-		if !slices.Contains([]string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange}, g) {
+		if !slices.Contains([]string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion}, g) {
 			k.problem("grant type %q is not offered", g)
 		}
 	}
@@ -184,6 +184,9 @@ func (k *checker) grants() {
 		k.problem("client_credentials needs a client that authenticates")
 	}
 	k.exchange()
+	if slices.Contains(c.GrantTypes, oauth.GrantAssertion) && !c.Confidential() {
+		k.problem("assertions need a client that authenticates")
+	}
 	if slices.Contains(c.GrantTypes, oauth.GrantRefresh) && !code {
 		k.problem("refresh_token needs authorization_code beside it")
 	}

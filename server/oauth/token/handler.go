@@ -15,6 +15,7 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/assertion"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/sender"
@@ -31,8 +32,11 @@ type Handler struct {
 	Claims  *claims.Sources
 	Sender  *sender.Sender
 	Judge   ExchangeHook // of token exchanges; nil: the settings alone decide
-	Now     func() time.Time
-	Log     *slog.Logger
+
+	Assertions *assertion.Issuers // nil: nobody's are trusted
+
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // Mount adds the endpoint to the host's router. Register it before others: routes are tried in order.
@@ -73,13 +77,15 @@ func grantOf(name string) grant {
 		return code
 	case oauth.GrantExchange:
 		return exchange
+	case oauth.GrantAssertion:
+		return assert
 	}
 	return nil
 }
 
 // GrantTypes lists what grantOf knows, for the metadata.
 func GrantTypes() []string {
-	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange}
+	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion}
 }
 
 // ServeHTTP answers a token request.
