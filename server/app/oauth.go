@@ -13,6 +13,8 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/server/app/outgoing"
+	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authorize"
@@ -44,6 +46,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
+	s.Store.Hears = outgoing.Hears(registry)
 	issuer := oauth.Issuer(s.file.Issuer)
 	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: s.log,
 		Schedule: keys.Schedule{Every: config.Or(s.file.Lifetimes.KeyRotation, 0)}}
@@ -67,6 +70,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
 	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
+	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: parts.Calls(), Now: s.now}
 	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
 		Claims: sources.Names(), Create: s.creates(), Log: s.log}).Mount(r)
 	return nil
@@ -112,6 +116,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, found *identity
 		return err
 	}
 	s.grants.DropAll()
+	s.wake()
 	http.SetCookie(w, s.sessions.Forget())
 	return nil
 }

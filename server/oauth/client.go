@@ -45,35 +45,40 @@ const (
 // Client is an OAuth client as its settings say. The zero value of a field stands for its default; client.Check fills
 // defaults in and tells what is wrong.
 type Client struct {
-	ID          string    `json:"id" jsonschema:"required" jsonschema_description:"The client_id. Letters, digits and . _ ~ - ; never shaped like an account's id."`
-	Name        string    `json:"name,omitempty" jsonschema_description:"What people see."`
-	Secrets     []string  `json:"secrets,omitempty" jsonschema_description:"SHA-256 of each generated secret that is valid now, in hex. Several while a secret is being exchanged."`
-	Auth        string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
-	Profile     string    `json:"profile,omitempty" jsonschema:"enum=,enum=openid" jsonschema_description:"Security profile. openid: a confidential client may leave PKCE out (OpenID certification), everything else as always."`
-	Redirects   []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
-	LogoutURIs  []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
-	GrantTypes  []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
-	Responses   []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
-	Scopes      []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`
-	Flows       Flows     `json:"flows,omitzero" jsonschema_description:"Flows this client may start."`
-	FirstParty  bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`
-	Consent     string    `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what the client may have. Default: skip for first-party clients, else ask."`
-	Format      string    `json:"token_format,omitempty" jsonschema:"enum=opaque,enum=jwt" jsonschema_description:"Form of access tokens. Default: opaque."`
-	TokenAlg    string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`
-	IDTokenAlg  string    `json:"id_token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of ID tokens. Default: ES256."`
-	UserinfoAlg string    `json:"userinfo_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=RS256" jsonschema_description:"Set: userinfo is answered as a signed JWT. Default: plain JSON."`
-	Introspect  string    `json:"introspect,omitempty" jsonschema:"enum=none,enum=self-audience,enum=any" jsonschema_description:"Which tokens the client may ask about: none, those it is an audience of, any. Default: self-audience."`
-	AnswerAlg   string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
-	Answer      string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
-	Origins     []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages that may call the token and userinfo endpoints from script."`
-	Theme       string    `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`
-	Lifetimes   Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
-	Offline     bool      `json:"offline,omitempty" jsonschema_description:"Whether offline_access may be granted: refresh tokens that outlive the session."`
-	MaxAge      *int      `json:"default_max_age,omitempty" jsonschema:"minimum=0" jsonschema_description:"Seconds since a person last proved who they are, when the request does not say."`
-	ACR         []string  `json:"acr,omitempty" jsonschema_description:"Assurances of which one must be reached, whatever the request says."`
-	Silent      bool      `json:"silent,omitempty" jsonschema_description:"The app renews sign-ins by prompt=none. stile check then refuses a default flow that can never end without asking."`
-	Audience    []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
-	Resources   []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
+	ID           string    `json:"id" jsonschema:"required" jsonschema_description:"The client_id. Letters, digits and . _ ~ - ; never shaped like an account's id."`
+	Name         string    `json:"name,omitempty" jsonschema_description:"What people see."`
+	Secrets      []string  `json:"secrets,omitempty" jsonschema_description:"SHA-256 of each generated secret that is valid now, in hex. Several while a secret is being exchanged."`
+	Auth         string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
+	Profile      string    `json:"profile,omitempty" jsonschema:"enum=,enum=openid" jsonschema_description:"Security profile. openid: a confidential client may leave PKCE out (OpenID certification), everything else as always."`
+	Redirects    []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
+	LogoutURIs   []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
+	BackLogout   string    `json:"backchannel_logout_uri,omitempty" jsonschema_description:"Where a logout token is posted when a session ends that signed a person in to this client."`
+	BackSession  bool      `json:"backchannel_logout_session_required,omitempty" jsonschema_description:"The client needs sid in logout tokens. They always have it."`
+	FrontLogout  string    `json:"frontchannel_logout_uri,omitempty" jsonschema_description:"Loaded in a frame of the page that a person sees after signing out, with iss and sid."`
+	FrontSession bool      `json:"frontchannel_logout_session_required,omitempty" jsonschema_description:"The client needs iss and sid there. They are always added."`
+	AllowPrivate bool      `json:"allow_private,omitempty" jsonschema_description:"Addresses of this client that Stile calls by itself may be private ones."`
+	GrantTypes   []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
+	Responses    []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
+	Scopes       []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`
+	Flows        Flows     `json:"flows,omitzero" jsonschema_description:"Flows this client may start."`
+	FirstParty   bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`
+	Consent      string    `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what the client may have. Default: skip for first-party clients, else ask."`
+	Format       string    `json:"token_format,omitempty" jsonschema:"enum=opaque,enum=jwt" jsonschema_description:"Form of access tokens. Default: opaque."`
+	TokenAlg     string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`
+	IDTokenAlg   string    `json:"id_token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of ID tokens. Default: ES256."`
+	UserinfoAlg  string    `json:"userinfo_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=RS256" jsonschema_description:"Set: userinfo is answered as a signed JWT. Default: plain JSON."`
+	Introspect   string    `json:"introspect,omitempty" jsonschema:"enum=none,enum=self-audience,enum=any" jsonschema_description:"Which tokens the client may ask about: none, those it is an audience of, any. Default: self-audience."`
+	AnswerAlg    string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
+	Answer       string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
+	Origins      []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages that may call the token and userinfo endpoints from script."`
+	Theme        string    `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`
+	Lifetimes    Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
+	Offline      bool      `json:"offline,omitempty" jsonschema_description:"Whether offline_access may be granted: refresh tokens that outlive the session."`
+	MaxAge       *int      `json:"default_max_age,omitempty" jsonschema:"minimum=0" jsonschema_description:"Seconds since a person last proved who they are, when the request does not say."`
+	ACR          []string  `json:"acr,omitempty" jsonschema_description:"Assurances of which one must be reached, whatever the request says."`
+	Silent       bool      `json:"silent,omitempty" jsonschema_description:"The app renews sign-ins by prompt=none. stile check then refuses a default flow that can never end without asking."`
+	Audience     []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
+	Resources    []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
 }
 
 // Flows says which flows a client may start.

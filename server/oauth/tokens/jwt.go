@@ -18,6 +18,7 @@ const (
 	TypeAccess        = "at+jwt"
 	TypeIntrospection = "token-introspection+jwt"
 	TypeUserinfo      = "userinfo+jwt"
+	TypeLogout        = "logout+jwt"
 )
 
 // MaxJWT bounds a JWT that is read, in bytes.
