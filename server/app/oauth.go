@@ -68,7 +68,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
-	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Ask: s.askLogout, Done: s.loggedOut,
+	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
 	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: parts.Calls(), Now: s.now}
 	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
@@ -129,9 +129,13 @@ func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, q logout.Ques
 		Fields: []action.Field{{Name: "note", Type: action.FieldHidden, Value: q.Note}}}})
 }
 
-func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, c *oauth.Client) {
+func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, f logout.Farewell) {
 	page := web.Page{Prompt: &action.Prompt{Step: "signed-out", Kind: "logout.done", Title: action.T("logout.done"), Body: []action.Text{action.T("logout.done-body")}}}
-	if c != nil {
+	page.Frames, page.Next = f.Frames, f.Next
+	if c := f.Client; c != nil {
+		if f.Next != "" && client.Origin(f.Next) != "" {
+			page.Prompt.Leave, page.Prompt.Body = &action.Leave{URL: f.Next, Name: c.Name}, nil
+		}
 		page.Client, page.Name, page.Theme = c.ID, c.Name, c.Theme
 	}
 	s.pages.Prompt(w, r, page)

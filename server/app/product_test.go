@@ -158,12 +158,18 @@ func serve(t *testing.T, stores string) *product {
 // serveIn serves from a directory that may hold scripts, with further settings and connectors.
 func serveIn(t *testing.T, dir, further, connectors string) *product {
 	t.Helper()
+	return serveText(t, dir, func(base, listen string) string { return productSettings(base, listen, further) + connectors })
+}
+
+// serveText serves settings that are made once the address is known.
+func serveText(t *testing.T, dir string, settings func(base, listen string) string) *product {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &product{base: "http://" + l.Addr().String(), mail: &letters{}, log: &lockedBuffer{}}
-	f, problems := config.Read(filepath.Join(dir, "stile.yaml"), []byte(productSettings(p.base, l.Addr().String(), further)+connectors))
+	f, problems := config.Read(filepath.Join(dir, "stile.yaml"), []byte(settings(p.base, l.Addr().String())))
 	if f == nil {
 		t.Fatal(problems)
 	}

@@ -83,7 +83,9 @@ func (h *Handler) Document() ([]byte, error) {
 		"request_uri_parameter_supported":                false,
 		"authorization_response_iss_parameter_supported": true,
 	}
-	m["backchannel_logout_supported"], m["backchannel_logout_session_supported"] = true, true
+	for _, channel := range []string{"backchannel", "frontchannel"} {
+		m[channel+"_logout_supported"], m[channel+"_logout_session_supported"] = true, true
+	}
 	if len(h.ACRs) > 0 {
 		m["acr_values_supported"] = h.ACRs
 	}
