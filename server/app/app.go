@@ -19,6 +19,7 @@ import (
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/scripts/host"
 	"github.com/stile-id/stile/server/app/hooks"
+	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/connect/mail"
@@ -27,6 +28,7 @@ import (
 	"github.com/stile-id/stile/server/meter"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/pages"
 	"github.com/stile-id/stile/server/seal"
 	"github.com/stile-id/stile/server/session"
@@ -77,6 +79,7 @@ type Server struct {
 	pages     *pages.Pages
 	grants    *live.Grants
 	delivery  *delivery.Delivery
+	teller    *logout.Teller
 	meter     *meter.Meter
 	scripts   *hooks.Hooks
 	trails    *trails.Trails // nil when none are kept
@@ -123,10 +126,10 @@ func New(ctx context.Context, o Options) (s *Server, problems diag.Problems, sou
 	if ps, src, err := s.newScripts(); err != nil || ps.Failed() {
 		return s, ps, src, err
 	}
-	s.newDelivery(o.Mail)
 	if err := s.newHandler(ctx, o.Mount); err != nil {
 		return s, problems, sources, err
 	}
+	s.delivery = outgoing.Delivery(s.file, s.Store, o.Mail, s.word, s.teller, s.now, s.log)
 	return s, problems, sources, nil
 }
 

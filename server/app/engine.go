@@ -12,13 +12,11 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
-	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/trail"
 	"github.com/stile-id/stile/server/app/demands"
+	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
-	"github.com/stile-id/stile/server/connect/mail"
-	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/journeys"
 	"github.com/stile-id/stile/server/session"
 	"github.com/stile-id/stile/server/trails"
@@ -49,7 +47,7 @@ func (s *Server) newEngine(ctx context.Context, folder fs.FS) (diag.Problems, di
 	}
 	s.sessions = &session.Sessions{Ledger: s.Store, Cookies: s.Cookies, Now: s.now, Random: rand.Reader,
 		Idle: time.Duration(s.file.Lifetimes.SessionIdle), Absolute: time.Duration(s.file.Lifetimes.SessionAbsolute)}
-	s.Engine = &run.Engine{Programs: s.Flows, Transient: s.transient, Ledger: waking{s.Store, s.wake}, Directory: s.Store, Connectors: s.outside(),
+	s.Engine = &run.Engine{Programs: s.Flows, Transient: s.transient, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake}, Directory: s.Store, Connectors: s.outside(),
 		Ender: ender{s}, Now: s.now, Random: rand.Reader, Log: s.log, Lifetime: time.Duration(s.file.Lifetimes.Journey), Observe: s.meter.Step, Reference: web.RequestID}
 	if !s.file.Trails.Off {
 		s.trails = trails.New(s.Store, s.meter.Dropped, s.log)
@@ -99,39 +97,8 @@ func (s *Server) guard(ctx context.Context) error {
 	return err
 }
 
-// waking tells the delivery as soon as a turn has left something in the outbox.
-type waking struct {
-	journey.Ledger
-	wake func()
-}
-
-// Commit implements journey.Ledger.
-func (w waking) Commit(ctx context.Context, t journey.Turn) error {
-	err := w.Ledger.Commit(ctx, t)
-	if err == nil && len(t.Outbox) > 0 {
-		w.wake()
-	}
-	return err
-}
-
 func (s *Server) wake() {
 	if s.delivery != nil {
 		s.delivery.Wake()
 	}
-}
-
-func (s *Server) newDelivery(sender mail.Sender) {
-	if sender == nil {
-		m := s.file.Mail
-		if m.SMTP == "" {
-			sender = nowhere{s.log}
-		} else {
-			password, err := m.Password.Resolve(s.file.Dir)
-			if err != nil {
-				s.log.Error("mail cannot be sent", "cause", err.Error())
-			}
-			sender = mail.SMTP{Server: m.SMTP, From: m.From, Username: m.Username, Password: password, TLS: m.TLS}
-		}
-	}
-	s.delivery = delivery.New(outboxed{s.Store}, map[string]delivery.Kind{mail.Kind: {Sender: mail.Letters{Sender: sender, Word: s.word}}}, s.now, s.log)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/app/certificates"
+	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
@@ -55,6 +56,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
+	s.Store.Hears = outgoing.Hears(registry)
 	issuer := oauth.Issuer(s.file.Issuer)
 	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: s.log,
 		Schedule: keys.Schedule{Every: config.Or(s.file.Lifetimes.KeyRotation, 0)}}
@@ -97,8 +99,9 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
-	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Ask: s.askLogout, Done: s.loggedOut,
+	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
+	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: parts.Calls(), Now: s.now}
 	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
 		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Log: s.log}).Mount(r)
 	return nil
@@ -146,6 +149,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, found *identity
 		return err
 	}
 	s.grants.DropAll()
+	s.wake()
 	http.SetCookie(w, s.sessions.Forget())
 	return nil
 }
@@ -158,9 +162,13 @@ func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, q logout.Ques
 		Fields: []action.Field{{Name: "note", Type: action.FieldHidden, Value: q.Note}}}})
 }
 
-func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, c *oauth.Client) {
+func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, f logout.Farewell) {
 	page := web.Page{Prompt: &action.Prompt{Step: "signed-out", Kind: "logout.done", Title: action.T("logout.done"), Body: []action.Text{action.T("logout.done-body")}}}
-	if c != nil {
+	page.Frames, page.Next = f.Frames, f.Next
+	if c := f.Client; c != nil {
+		if f.Next != "" && client.Origin(f.Next) != "" {
+			page.Prompt.Leave, page.Prompt.Body = &action.Leave{URL: f.Next, Name: c.Name}, nil
+		}
 		page.Client, page.Name, page.Theme = c.ID, c.Name, c.Theme
 	}
 	s.pages.Prompt(w, r, page)

@@ -67,7 +67,7 @@ type Client struct {
 	LegacyAud      bool      `json:"auth_legacy_audience,omitempty" jsonschema_description:"private_key_jwt: the token endpoint's address and lists are taken as audience too. Default: the issuer alone, as one text."`
 	JWKS           Document  `json:"jwks,omitempty" jsonschema:"type=object" jsonschema_description:"The client's public keys (RFC 7517), written out."`
 	JWKSURI        string    `json:"jwks_uri,omitempty" jsonschema_description:"Where the client publishes its keys; https. Instead of jwks."`
-	Private        bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri and request_uris may lie at private addresses, by http on this machine too."`
+	Private        bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri, request_uris and the back-channel logout address may lie at private addresses, by http on this machine too."`
 	Certificate    Subject   `json:"certificate,omitzero" jsonschema_description:"tls_client_auth: whom the certificate must name, in exactly one way."`
 	Profile        string    `json:"profile,omitempty" jsonschema:"enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing" jsonschema_description:"Security profile, see the guide on apps. oidc (or openid): a confidential client may leave PKCE out. Default: oauth21."`
 	DPoP           string    `json:"dpop,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether tokens must be bound to a key that each request proves (RFC 9449). Default: offered, or what the profile says."`
@@ -82,6 +82,10 @@ type Client struct {
 	ResponseAlg    string    `json:"response_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of answers that are JWTs. Default: ES256."`
 	Redirects      []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
 	LogoutURIs     []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
+	BackLogout     string    `json:"backchannel_logout_uri,omitempty" jsonschema_description:"Where a logout token is posted when a session ends that signed a person in to this client."`
+	BackSession    bool      `json:"backchannel_logout_session_required,omitempty" jsonschema_description:"The client needs sid in logout tokens. They always have it."`
+	FrontLogout    string    `json:"frontchannel_logout_uri,omitempty" jsonschema_description:"Loaded in a frame of the page that a person sees after signing out, with iss and sid."`
+	FrontSession   bool      `json:"frontchannel_logout_session_required,omitempty" jsonschema_description:"The client needs iss and sid there. They are always added."`
 	GrantTypes     []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
 	Responses      []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
 	Scopes         []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`

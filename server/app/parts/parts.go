@@ -3,6 +3,7 @@ package parts
 
 import (
 	"fmt"
+	"net/http"
 	"runtime"
 	"time"
 
@@ -99,4 +100,15 @@ func Providers(f *config.File) (*federate.Providers, error) {
 			Vouches: p.Vouches, Redirect: f.Issuer + "/federate/callback", Client: connect.Guarded(p.Private, 10*time.Second)})
 	}
 	return federate.NewProviders(list...), nil
+}
+
+// Calls makes the clients for addresses that OAuth clients registered: guarded, and for those whose settings allow it, to private addresses too.
+func Calls() func(private bool) *http.Client {
+	public, private := connect.Guarded(false, 10*time.Second), connect.Guarded(true, 10*time.Second)
+	return func(allowed bool) *http.Client {
+		if allowed {
+			return private
+		}
+		return public
+	}
 }

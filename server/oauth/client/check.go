@@ -26,6 +26,7 @@ func Check(c oauth.Client) (oauth.Client, []error) {
 	k.authentication()
 	k.grants()
 	k.addresses()
+	k.logout()
 	k.tokens()
 	k.lifetimes()
 	k.contradictions()

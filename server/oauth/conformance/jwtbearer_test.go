@@ -102,7 +102,7 @@ func asserting(t *testing.T, change ...func(*assertion.Issuer)) (*world, *speake
 	return w, s
 }
 
-func (w *world) assert(id, text string, more ...string) (int, map[string]any) {
+func (w *world) bear(id, text string, more ...string) (int, map[string]any) {
 	w.t.Helper()
 	status, m, _ := w.tokenFor(id, append([]string{"grant_type", oauth.GrantAssertion, "assertion", text}, more...)...)
 	return status, m
@@ -110,7 +110,7 @@ func (w *world) assert(id, text string, more ...string) (int, map[string]any) {
 
 func TestS045_AssertionGrant(t *testing.T) {
 	w, s := asserting(t)
-	status, m := w.assert("batch", s.say(nil))
+	status, m := w.bear("batch", s.say(nil))
 	if status != 200 || m["scope"] != "api profile" || m["id_token"] != nil || m["refresh_token"] != nil {
 		t.Fatalf("%d %v", status, m)
 	}
@@ -118,14 +118,14 @@ func TestS045_AssertionGrant(t *testing.T) {
 	if got["sub"] != ann || got["client_id"] != "batch" || got["acr"] != nil || got["auth_time"] != nil {
 		t.Errorf("%v", got)
 	}
-	if status, m := w.assert("batch", s.say(map[string]any{"sub": "b"}), "scope", "api"); status != 200 || w.introspect("gateway", m["access_token"])["sub"] != bob {
+	if status, m := w.bear("batch", s.say(map[string]any{"sub": "b"}), "scope", "api"); status != 200 || w.introspect("gateway", m["access_token"])["sub"] != bob {
 		t.Errorf("a listed subject: %d %v", status, m)
 	}
-	if status, m := w.assert("batch", s.say(map[string]any{"aud": []string{issuer}}, "typ", "authorization-grant+jwt")); status != 200 {
+	if status, m := w.bear("batch", s.say(map[string]any{"aud": []string{issuer}}, "typ", "authorization-grant+jwt")); status != 200 {
 		t.Errorf("list of one, type of its own: %d %v", status, m)
 	}
 	for _, scope := range []string{"openid", "crm", "api unknown", "offline_access"} {
-		status, e := w.assert("batch", s.say(nil), "scope", scope)
+		status, e := w.bear("batch", s.say(nil), "scope", scope)
 		wantError(t, scope, status, e, 400, "invalid_scope")
 	}
 	w.must(w.store.Apply(context.Background(), []identity.Write{identity.SetStatus{Account: ann, Status: identity.Disabled, At: w.now()}}, nil))
@@ -133,7 +133,7 @@ func TestS045_AssertionGrant(t *testing.T) {
 	if w.active(m["access_token"]) {
 		t.Error("the account is disabled and the token good")
 	}
-	status, e := w.assert("batch", s.say(nil))
+	status, e := w.bear("batch", s.say(nil))
 	wantError(t, "disabled", status, e, 400, "invalid_grant")
 }
 
@@ -179,14 +179,14 @@ func TestS045_AssertionRefused(t *testing.T) {
 		"ten thousand dots":      strings.Repeat(".", 10000),
 		"large":                  strings.Repeat("a", 20<<10) + "." + parts[1] + "." + parts[2],
 	} {
-		status, e := w.assert("batch", text)
+		status, e := w.bear("batch", text)
 		wantError(t, name, status, e, 400, "invalid_grant")
 	}
-	status, e := w.assert("stranger", s.say(nil))
+	status, e := w.bear("stranger", s.say(nil))
 	wantError(t, "a client the issuer does not name", status, e, 400, "invalid_grant")
-	status, e = w.assert("web", s.say(nil))
+	status, e = w.bear("web", s.say(nil))
 	wantError(t, "a client without the grant type", status, e, 400, "unauthorized_client")
-	if status, m := w.assert("batch", good); status != 200 {
+	if status, m := w.bear("batch", good); status != 200 {
 		t.Errorf("what was right all along: %d %v", status, m)
 	}
 }
@@ -194,10 +194,10 @@ func TestS045_AssertionRefused(t *testing.T) {
 func TestS045_BearerAssertionOnce(t *testing.T) {
 	w, s := asserting(t)
 	text := s.say(map[string]any{"jti": "same"})
-	if n := race(50, func() int { status, _ := w.assert("batch", text); return status }); n != 1 {
+	if n := race(50, func() int { status, _ := w.bear("batch", text); return status }); n != 1 {
 		t.Errorf("%d of 50 were let through", n)
 	}
-	status, e := w.assert("batch", s.say(map[string]any{"jti": "same", "sub": "b"}))
+	status, e := w.bear("batch", s.say(map[string]any{"jti": "same", "sub": "b"}))
 	wantError(t, "the jti again in another statement", status, e, 400, "invalid_grant")
 }
 
@@ -214,12 +214,12 @@ func TestS045_AssertionKeysFetched(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	w, s := asserting(t, func(i *assertion.Issuer) { i.Keys, i.URI, i.HTTP = nil, server.URL, server.Client() })
-	status, e := w.assert("batch", s.say(nil))
+	status, e := w.bear("batch", s.say(nil))
 	wantError(t, "keys not to be had", status, e, 503, "temporarily_unavailable")
 	w.pass(time.Minute)
 	first := s.keys()
 	served.Store(&first)
-	if status, m := w.assert("batch", s.say(nil)); status != 200 {
+	if status, m := w.bear("batch", s.say(nil)); status != 200 {
 		t.Fatalf("%d %v", status, m)
 	}
 	before := asked.Load()
@@ -227,7 +227,7 @@ func TestS045_AssertionKeysFetched(t *testing.T) {
 	next := newSpeaker(t, w)
 	next.kid = "k2"
 	for range 5 {
-		status, e = w.assert("batch", next.say(nil))
+		status, e = w.bear("batch", next.say(nil))
 		wantError(t, "a kid nobody published", status, e, 400, "invalid_grant")
 	}
 	if n := asked.Load() - before; n != 1 {
@@ -236,16 +236,16 @@ func TestS045_AssertionKeysFetched(t *testing.T) {
 	w.pass(time.Minute)
 	rotated := next.keys()
 	served.Store(&rotated)
-	if status, m := w.assert("batch", next.say(nil)); status != 200 {
+	if status, m := w.bear("batch", next.say(nil)); status != 200 {
 		t.Errorf("after a rotation: %d %v", status, m)
 	}
 	huge := append([]byte(`{"keys":[],"x":"`), make([]byte, 1<<20)...)
 	served.Store(&huge)
 	w.pass(time.Hour)
-	if status, m := w.assert("batch", next.say(nil)); status != 200 {
+	if status, m := w.bear("batch", next.say(nil)); status != 200 {
 		t.Errorf("the set known goes on for a day: %d %v", status, m)
 	}
 	w.pass(25 * time.Hour)
-	status, e = w.assert("batch", next.say(nil))
+	status, e = w.bear("batch", next.say(nil))
 	wantError(t, "a set too old", status, e, 503, "temporarily_unavailable")
 }

@@ -108,6 +108,9 @@ func (h *Handler) Document() ([]byte, error) {
 			m["mtls_endpoint_aliases"] = aliases
 		}
 	}
+	for _, channel := range []string{"backchannel", "frontchannel"} {
+		m[channel+"_logout_supported"], m[channel+"_logout_session_supported"] = true, true
+	}
 	if len(h.ACRs) > 0 {
 		m["acr_values_supported"] = h.ACRs
 	}

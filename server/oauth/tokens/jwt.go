@@ -21,6 +21,7 @@ const (
 	TypeIntrospection = "token-introspection+jwt"
 	TypeUserinfo      = "userinfo+jwt"
 	TypeAnswer        = "oauth-authz-resp+jwt" // of the authorization endpoint (JARM)
+	TypeLogout        = "logout+jwt"
 )
 
 // MaxJWT bounds a JWT that is read, in bytes.
