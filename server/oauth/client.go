@@ -103,6 +103,8 @@ type Client struct {
 	Audience       []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
 	Resources      []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
 
+	Details []string `json:"authorization_details_types,omitempty" jsonschema_description:"Types of authorization details the client may ask for (RFC 9396)."`
+
 	Keys []jose.JSONWebKey `json:"-"` // of JWKS, read by client.Check
 }
 

@@ -30,6 +30,7 @@ type Handler struct {
 	Locales []string     // languages of the pages
 	Create  bool         // some client has a flow for prompt=create
 	MTLS    oauth.Issuer // where clients with certificates call, "" for nowhere
+	Details []string     // types of authorization details
 	Log     *slog.Logger
 }
 
@@ -107,6 +108,9 @@ func (h *Handler) Document() ([]byte, error) {
 		if h.MTLS != h.Issuer {
 			m["mtls_endpoint_aliases"] = aliases
 		}
+	}
+	if len(h.Details) > 0 {
+		m["authorization_details_types_supported"] = h.Details
 	}
 	if len(h.ACRs) > 0 {
 		m["acr_values_supported"] = h.ACRs

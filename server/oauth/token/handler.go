@@ -5,6 +5,7 @@ package token
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -29,6 +31,7 @@ type Handler struct {
 	Tokens  *tokens.Tokens
 	Claims  *claims.Sources
 	Sender  *sender.Sender
+	Details *details.Types
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -38,11 +41,12 @@ func (h *Handler) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.TokenPath)).
 
 // request is one request after everything that grant types share was checked.
 type request struct {
-	client *oauth.Client
-	params wire.Params
-	scopes []string      // asked for; nil when the request names none
-	sender oauth.Confirm // the keys the request came with
-	now    time.Time
+	client  *oauth.Client
+	params  wire.Params
+	scopes  []string        // asked for; nil when the request names none
+	details json.RawMessage // asked for; nil when the request names none
+	sender  oauth.Confirm   // the keys the request came with
+	now     time.Time
 }
 
 // granted is what a grant type allows.
@@ -104,6 +108,7 @@ var (
 	errNoGrant      = oauth.Fail(oauth.InvalidRequest, "The grant_type is missing.")
 	errUnsupported  = oauth.Fail(oauth.UnsupportedGrant, "This grant type is not offered.")
 	errUnauthorized = oauth.Fail(oauth.UnauthorizedClient, "The client may not use this grant type.")
+	errDetails      = oauth.Fail(oauth.InvalidDetails, "The authorization_details are more than what was granted, or too long for a token.")
 	errScope        = oauth.Fail(oauth.InvalidScope, "The scope is malformed or more than what is allowed.")
 )
 
@@ -137,6 +142,14 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	}
 	if now := p.All("resource"); len(now) > 20 || len(within(now, c.Resources)) != len(now) {
 		return nil, c, errTarget // before anything is used up
+	}
+	if text := p.Get("authorization_details"); text != "" {
+		if q.details, err = h.Details.Read(text, c.Details); err != nil {
+			return nil, c, err
+		}
+		if len(q.details) > tokens.MaxDetails {
+			return nil, c, errDetails
+		}
 	}
 	if q.sender, err = h.Sender.Of(ctx, r, c, oauth.TokenPath); err != nil {
 		return nil, c, err

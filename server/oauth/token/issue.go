@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
+	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
@@ -60,6 +61,9 @@ func (h *Handler) peek(ctx context.Context, q *request, id string) (*identity.Gr
 	if now := q.params.All("resource"); len(asked.Resources) > 0 && len(within(now, asked.Resources)) != len(now) {
 		return nil, errTarget
 	}
+	if q.details != nil && !details.Within(q.details, asked.Details) {
+		return nil, errDetails
+	}
 	return g, nil
 }
 
@@ -90,6 +94,13 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		if g.live.Grant.Expires.Before(a.Expires) {
 			a.Expires = g.live.Grant.Expires
 		}
+	}
+	granted := q.details // narrowed, or a client's own
+	if granted == nil {
+		granted = g.asked.Details
+	}
+	if q.details != nil || c.Format == oauth.FormatJWT {
+		a.Details = string(granted) // else introspection finds them in the grant
 	}
 	openid := g.live != nil && slices.Contains(g.scopes, "openid")
 	ask := &claims.Ask{Client: c, Live: g.live, Scopes: g.scopes, GrantType: g.kind, Journey: g.proved.Claims, NamedID: g.asked.IDTokenClaims}
@@ -127,7 +138,7 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		}
 		refresh = h.Tokens.SealRefresh(t, q.now)
 	}
-	return answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes), nil
+	return answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes, granted), nil
 }
 
 // auth is how and when the person was authenticated, as computed from evidence.
@@ -172,7 +183,7 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 }
 
 // answer writes the JSON by hand: tokens are base64url and dots, scopes were checked to hold neither quote nor backslash.
-func answer(access, kind, idToken, refresh string, life time.Duration, scopes []string) []byte {
+func answer(access, kind, idToken, refresh string, life time.Duration, scopes []string, granted json.RawMessage) []byte {
 	b := make([]byte, 0, 160+len(access)+len(idToken)+len(refresh))
 	b = append(b, `{"access_token":"`...)
 	b = append(b, access...)
@@ -185,6 +196,9 @@ func answer(access, kind, idToken, refresh string, life time.Duration, scopes []
 	}
 	if idToken != "" {
 		b = append(append(append(b, `,"id_token":"`...), idToken...), '"')
+	}
+	if len(granted) > 0 {
+		b = append(append(b, `,"authorization_details":`...), granted...)
 	}
 	for i, s := range scopes {
 		if i == 0 {

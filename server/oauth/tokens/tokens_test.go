@@ -88,6 +88,7 @@ func FuzzDecodeAccess(f *testing.F) {
 	w.texts([]string{"a"})
 	w.texts(nil)
 	w.confirm(oauth.Confirm{JKT: "k"})
+	w.text(`[{"type":"x"}]`)
 	f.Add(string(w.b))
 	f.Add("")
 	f.Add("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
@@ -105,6 +106,7 @@ func FuzzDecodeAccess(f *testing.F) {
 		w.texts(a.Audience)
 		w.texts(a.Scope)
 		w.confirm(a.Confirm)
+		w.text(a.Details)
 		if string(w.b) != s {
 			t.Fatalf("%q has a second form", s)
 		}
