@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stile-id/stile/actions/ask"
@@ -144,6 +146,18 @@ func TestConsent(t *testing.T) {
 	at.Want(t, consent("shop", "ask", "openid").Enter(), "allowed")
 	at.Asks(t, consent("shop", "always", "openid").Enter(), "")
 	at.Asks(t, consent("shop", "ask", "openid", "payments").Enter(), "")
+	paying := at.New(t, ask.Consent(p), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "shop", Consent: "ask", Scopes: []string{"openid"},
+		Details: json.RawMessage(`[{"type":"payment","amount":"12","to":{"iban":"DE1","names":["Ann","Bob"]}}]`)}})
+	at.Asks(t, paying.Enter(), "") // what a client wants to do in particular is shown each time, in full
+	var shown []string
+	for _, r := range paying.Enter().Prompt.Rows {
+		for _, l := range r.Lines {
+			shown = append(shown, fmt.Sprint(l.Key, l.Args["value"]))
+		}
+	}
+	if got := strings.Join(shown, " "); got != "scope.openid<nil> details.payment<nil> detail.amount12 detail.to.ibanDE1 detail.to.namesAnn, Bob" {
+		t.Errorf("shown: %s", got)
+	}
 	s := consent("bank", "ask", "openid")
 	at.Asks(t, s.Enter(), "")
 	at.Want(t, s.Press("refuse"), "refused")

@@ -31,7 +31,7 @@ func Consent(d identity.Directory) action.Action {
 			r := t.View.Request()
 			allowed := action.Result{Outcome: "allowed", Output: Consented{Scope: r.Scopes}, Evidence: []verdict.Evidence{{
 				Method: "consent", Facts: verdict.Set(verdict.Consented), Subject: t.View.SubjectID(), At: t.Now}}}
-			if t.Input == nil && r.Consent != "always" {
+			if t.Input == nil && r.Consent != "always" && len(r.Details) == 0 { // details are asked about each time
 				before, err := d.Consent(ctx, t.View.SubjectID(), r.Client)
 				if err != nil && !errors.Is(err, identity.ErrNotFound) {
 					return action.Result{}, err
@@ -41,7 +41,10 @@ func Consent(d identity.Directory) action.Action {
 				}
 			}
 			if t.Input == nil {
-				return action.Result{Prompt: consentPrompt(r.ClientName, r.Scopes)}, nil
+				p := consentPrompt(r.ClientName, r.Scopes)
+				rows, err := detailRows(r.Details)
+				p.Rows = append(p.Rows, rows...)
+				return action.Result{Prompt: p}, err
 			}
 			if t.Input.Action == "refuse" {
 				return action.Result{Outcome: "refused"}, nil

@@ -50,6 +50,7 @@ func (c *checker) check() {
 	c.connectors()
 	c.mail()
 	c.claims()
+	c.details()
 	c.times()
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/details"
 )
 
 // references refuses secrets that are written out and references that lead nowhere.
@@ -132,6 +133,22 @@ func (c *checker) meant(sentence string, below ...string) []string {
 	}
 	word, _, _ := strings.Cut(sentence, " ")
 	return strings.Split(strings.TrimRight(word, ":"), ".")
+}
+
+// details checks the types of authorization details, and that clients name declared ones.
+func (c *checker) details() {
+	for _, name := range slices.Sorted(maps.Keys(c.Details)) {
+		if _, err := details.New(details.Settings{name: c.Details[name]}); err != nil {
+			c.add("STILE-C18", at("authorization-details", name), "write a JSON Schema of type object that refers to nothing outside", "%v", err)
+		}
+	}
+	for i, k := range c.Clients {
+		for n, name := range k.Details {
+			if _, declared := c.Details[name]; !declared {
+				c.add("STILE-C18", at("clients", strconv.Itoa(i), "authorization_details_types", strconv.Itoa(n)), "declare it under authorization-details", "there is no type %q of authorization details", name)
+			}
+		}
+	}
 }
 
 // claims checks each claim and what it comes from.

@@ -111,6 +111,8 @@ type Client struct {
 	MayAct         string    `json:"may_act,omitempty" jsonschema_description:"The only one who may act for people by tokens of this client: the id of a client or of an account."`
 	Resources      []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
 
+	Details []string `json:"authorization_details_types,omitempty" jsonschema_description:"Types of authorization details the client may ask for (RFC 9396)."`
+
 	Keys []jose.JSONWebKey `json:"-"` // of JWKS, read by client.Check
 }
 

@@ -54,8 +54,9 @@ const (
 	UnsupportedTokenType = "unsupported_token_type"
 	InvalidObject        = "invalid_request_object" // RFC 9101 §7
 	InvalidURI           = "invalid_request_uri"
-	InvalidProof         = "invalid_dpop_proof" // RFC 9449 §5
-	UseNonce             = "use_dpop_nonce"     // RFC 9449 §8
+	InvalidDetails       = "invalid_authorization_details" // RFC 9396 §5
+	InvalidProof         = "invalid_dpop_proof"            // RFC 9449 §5
+	UseNonce             = "use_dpop_nonce"                // RFC 9449 §8
 )
 
 // Status is the HTTP status that goes with a code on a direct answer.

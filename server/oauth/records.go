@@ -9,10 +9,11 @@ import (
 
 // Asked is what a grant keeps of its authorization request (identity.Grant.Request).
 type Asked struct {
-	Nonce          string   `json:"nonce,omitempty"`
-	Resources      []string `json:"resources,omitempty"`
-	IDTokenClaims  []string `json:"id_token,omitempty"` // names of the claims parameter
-	UserinfoClaims []string `json:"userinfo,omitempty"`
+	Nonce          string          `json:"nonce,omitempty"`
+	Resources      []string        `json:"resources,omitempty"`
+	IDTokenClaims  []string        `json:"id_token,omitempty"` // names of the claims parameter
+	UserinfoClaims []string        `json:"userinfo,omitempty"`
+	Details        json.RawMessage `json:"details,omitempty"` // authorization_details, as granted
 }
 
 // Proved is what a grant keeps of its verdict (identity.Grant.Verdict).

@@ -20,27 +20,28 @@ import (
 // Note is what this endpoint remembers of a request while the journey walks: it travels in journey.Request.Context, which no step
 // and no hook sees, and comes back in Finish and Grant.
 type Note struct {
-	Client         string   `json:"c"`
-	Redirect       string   `json:"r"`
-	State          string   `json:"s,omitempty"`
-	Nonce          string   `json:"n,omitempty"`
-	Challenge      string   `json:"ch,omitempty"`
-	JKT            string   `json:"k,omitempty"`  // thumbprint of the DPoP key that the code is for
-	Mode           string   `json:"f,omitempty"`  // how the answer travels
-	Pushed         string   `json:"p,omitempty"`  // request_uri it came by
-	PushedAt       int64    `json:"pa,omitempty"` // nanoseconds since 1970
-	Scope          []string `json:"sc,omitempty"`
-	Offline        bool     `json:"o,omitempty"`
-	Resources      []string `json:"re,omitempty"`
-	Essential      []string `json:"e,omitempty"`
-	Subject        string   `json:"su,omitempty"`
-	MaxAge         *int     `json:"m,omitempty"`
-	Login          bool     `json:"l,omitempty"`
-	Consent        bool     `json:"co,omitempty"`
-	IDTokenClaims  []string `json:"ci,omitempty"`
-	UserinfoClaims []string `json:"cu,omitempty"`
-	Started        int64    `json:"t"` // seconds since 1970
-	Absolute       int64    `json:"a"` // seconds a grant lives
+	Client         string          `json:"c"`
+	Redirect       string          `json:"r"`
+	State          string          `json:"s,omitempty"`
+	Nonce          string          `json:"n,omitempty"`
+	Challenge      string          `json:"ch,omitempty"`
+	JKT            string          `json:"k,omitempty"`  // thumbprint of the DPoP key that the code is for
+	Mode           string          `json:"f,omitempty"`  // how the answer travels
+	Pushed         string          `json:"p,omitempty"`  // request_uri it came by
+	PushedAt       int64           `json:"pa,omitempty"` // nanoseconds since 1970
+	Scope          []string        `json:"sc,omitempty"`
+	Offline        bool            `json:"o,omitempty"`
+	Resources      []string        `json:"re,omitempty"`
+	Essential      []string        `json:"e,omitempty"`
+	Subject        string          `json:"su,omitempty"`
+	MaxAge         *int            `json:"m,omitempty"`
+	Login          bool            `json:"l,omitempty"`
+	Consent        bool            `json:"co,omitempty"`
+	IDTokenClaims  []string        `json:"ci,omitempty"`
+	UserinfoClaims []string        `json:"cu,omitempty"`
+	Details        json.RawMessage `json:"d,omitempty"`
+	Started        int64           `json:"t"` // seconds since 1970
+	Absolute       int64           `json:"a"` // seconds a grant lives
 }
 
 func readNote(b json.RawMessage) (*Note, error) {
@@ -64,7 +65,7 @@ func Grant(v *verdict.Verdict, note json.RawMessage, now time.Time) (identity.Gr
 	if v.Journey == "" || v.Subject == "" || v.Client != n.Client {
 		return identity.Grant{}, fmt.Errorf("make a grant: the verdict of journey %q is not for this request", v.Journey)
 	}
-	request, err := json.Marshal(oauth.Asked{Nonce: n.Nonce, Resources: n.Resources, IDTokenClaims: n.IDTokenClaims, UserinfoClaims: n.UserinfoClaims})
+	request, err := json.Marshal(oauth.Asked{Nonce: n.Nonce, Resources: n.Resources, IDTokenClaims: n.IDTokenClaims, UserinfoClaims: n.UserinfoClaims, Details: allowedDetails(n, v)})
 	if err != nil {
 		return identity.Grant{}, fmt.Errorf("make a grant: %w", err)
 	}
@@ -98,6 +99,14 @@ func allowedScope(n *Note, v *verdict.Verdict) []string {
 		}
 	}
 	return out
+}
+
+// allowedDetails are what was asked for, unless the person had to be asked and was not.
+func allowedDetails(n *Note, v *verdict.Verdict) json.RawMessage {
+	if n.Consent && !consented(v) {
+		return nil
+	}
+	return n.Details
 }
 
 func consented(v *verdict.Verdict) bool {

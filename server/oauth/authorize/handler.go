@@ -17,6 +17,7 @@ import (
 
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/object"
 	"github.com/stile-id/stile/server/oauth/pushed"
 	"github.com/stile-id/stile/server/oauth/reply"
@@ -33,6 +34,7 @@ type Handler struct {
 	Pushed        *pushed.Requests
 	Objects       *object.Opener
 	Replies       *reply.Replies
+	Details       *details.Types
 	Accepts       func(flow string) []string   // the acrs a flow may end with
 	Session       func(r *http.Request) string // public id of the browser's session, "" for none
 	Address       func(r *http.Request) string // network address of the browser

@@ -110,7 +110,7 @@ func consent(_ context.Context, _ *Handler, q *request) error {
 	if q.journey.Consent == "" && q.client.Consent != oauth.ConsentSkip {
 		q.journey.Consent = "ask"
 	}
-	if q.note.Consent = q.journey.Consent != ""; q.note.Consent && len(q.note.Scope) == 0 {
+	if q.note.Consent = q.journey.Consent != ""; q.note.Consent && len(q.note.Scope) == 0 && len(q.note.Details) == 0 {
 		return oauth.Fail(oauth.InvalidScope, "The request must say which scopes it wants.")
 	}
 	return nil

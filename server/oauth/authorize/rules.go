@@ -62,6 +62,7 @@ func rules() []rule {
 		{"scope", both, scope},
 		{"nonce", both, nonce},
 		{"resource", both, resource},
+		{"authorization details", both, richDetails},
 		{"prompt", both, prompt},
 		{"max age", both, maxAge},
 		{"claims", both, claimsParameter},
@@ -219,6 +220,17 @@ func nonce(_ context.Context, _ *Handler, q *request) error {
 		return oauth.Fail(oauth.InvalidRequest, "The nonce is longer than 500 characters.")
 	}
 	return nil
+}
+
+// richDetails keeps what the client wants to do in particular (RFC 9396). The person is shown all of it.
+func richDetails(_ context.Context, h *Handler, q *request) (err error) {
+	text := q.params.Get("authorization_details")
+	if text == "" {
+		return nil
+	}
+	q.note.Details, err = h.Details.Read(text, q.client.Details)
+	q.journey.Details = q.note.Details
+	return err
 }
 
 // resource keeps what tokens shall be for (RFC 8707 §2.1).

@@ -29,6 +29,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
@@ -86,6 +87,7 @@ type world struct {
 	fetched  atomic.Int64
 	authn    *client.Authenticator
 	sender   *sender.Sender
+	details  *details.Types
 }
 
 func (w *world) now() time.Time                { return time.Unix(0, w.clock.Load()).UTC() }
@@ -188,6 +190,9 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		}
 		return w.fetch(address)
 	}
+	w.details, err = details.New(details.Settings{"payment": {Schema: oauth.Document(`{"type":"object","required":["amount"],"properties":{"amount":{"type":"string"},"actions":{"type":"array","items":{"type":"string"}}}}`)},
+		"account": {Schema: oauth.Document(`{"type":"object"}`)}})
+	w.must(err)
 	authn := &client.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer,
 		Remote: &foreign.Remote{Fetch: get, Now: w.now}, Certificates: func(r *http.Request) []*x509.Certificate {
 			if r.TLS == nil {
@@ -201,14 +206,14 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		rw.WriteHeader(status)
 	}
 	w.people = &people{w: w}
-	w.auth = &authorize.Handler{Pushed: &pushed.Requests{Store: w.limits}, Replies: reply.New(issuer, w.ring, master, w.now),
+	w.auth = &authorize.Handler{Details: w.details, Pushed: &pushed.Requests{Store: w.limits}, Replies: reply.New(issuer, w.ring, master, w.now),
 		Objects: &jar.Opener{Issuer: issuer, Remote: authn.Remote, Limits: w.limits, Fetch: get}, Issuer: issuer, Clients: w.registry, Authenticator: w.people, Tokens: w.tokens, Now: w.now, Log: log, Problem: problem,
 		Accepts: func(flow string) []string {
 			return map[string][]string{"signin": {basicACR}, "signup": {basicACR}, "strong": {strong}}[flow]
 		}}
 	from := &sender.Sender{Proofs: sender.New(issuer, "", master, w.limits, w.now), Certificates: authn.Certificates}
 	w.sender = from
-	w.token = &token.Handler{Issuer: issuer, Sender: from, Clients: authn, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
+	w.token = &token.Handler{Issuer: issuer, Details: w.details, Sender: from, Clients: authn, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
 	w.intro = &introspect.Handler{Issuer: issuer, Clients: authn, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
 	w.user = &userinfo.Handler{Issuer: issuer, Sender: from, Clients: w.registry, Grants: w.grants, Tokens: w.tokens, Claims: sources, Now: w.now, Log: log}
 	out := &logout.Handler{Issuer: issuer, Clients: w.registry, Tokens: w.tokens, Now: w.now, Log: log, Problem: problem,

@@ -155,8 +155,16 @@ func (h *Handler) look(ctx context.Context, caller *oauth.Client, token string, 
 		return nil, err
 	}
 	s.live = &l
-	_, s.proved, err = oauth.ReadRecords(nil, l.Grant.Verdict)
-	return s, err
+	var asked oauth.Asked
+	if asked, s.proved, err = oauth.ReadRecords(l.Grant.Request, l.Grant.Verdict); err != nil {
+		return nil, err
+	}
+	if a.Details == "" && len(asked.Details) > 0 {
+		whole := *a
+		whole.Details = string(asked.Details)
+		s.access = &whole
+	}
+	return s, nil
 }
 
 // may says who may ask about a token: a client it is for, or one that may ask about any.
@@ -189,6 +197,9 @@ func (h *Handler) own(s *state) map[string]any {
 		"iat": a.Issued.Unix(), "exp": a.Expires.Unix(), "jti": a.ID, "token_type": a.Confirm.Type()}
 	if len(a.Scope) > 0 {
 		out["scope"] = strings.Join(a.Scope, " ")
+	}
+	if a.Details != "" {
+		out["authorization_details"] = json.RawMessage(a.Details)
 	}
 	if a.Confirm != (oauth.Confirm{}) {
 		out["cnf"] = a.Confirm

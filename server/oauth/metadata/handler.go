@@ -30,6 +30,7 @@ type Handler struct {
 	Locales []string     // languages of the pages
 	Create  bool         // some client has a flow for prompt=create
 	MTLS    oauth.Issuer // where clients with certificates call, "" for nowhere
+	Details []string     // types of authorization details
 	Log     *slog.Logger
 }
 
@@ -110,6 +111,9 @@ func (h *Handler) Document() ([]byte, error) {
 	}
 	for _, channel := range []string{"backchannel", "frontchannel"} {
 		m[channel+"_logout_supported"], m[channel+"_logout_session_supported"] = true, true
+	}
+	if len(h.Details) > 0 {
+		m["authorization_details_types_supported"] = h.Details
 	}
 	if len(h.ACRs) > 0 {
 		m["acr_values_supported"] = h.ACRs

@@ -38,7 +38,7 @@ func code(h *Handler, ctx context.Context, q *request) (*granted, error) {
 		challenge = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
 	redirect := q.params.Get("redirect_uri")
-	if redirect == "" && challenge != "" || q.params.Has("resource") {
+	if redirect == "" && challenge != "" || q.params.Has("resource") || q.details != nil {
 		g, err := h.peek(ctx, q, id)
 		if err != nil {
 			return nil, err

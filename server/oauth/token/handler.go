@@ -6,6 +6,7 @@ package token
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/assertion"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -31,6 +33,7 @@ type Handler struct {
 	Tokens  *tokens.Tokens
 	Claims  *claims.Sources
 	Sender  *sender.Sender
+	Details *details.Types
 	Judge   ExchangeHook // of token exchanges; nil: the settings alone decide
 
 	Assertions *assertion.Issuers // nil: nobody's are trusted
@@ -44,11 +47,12 @@ func (h *Handler) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.TokenPath)).
 
 // request is one request after everything that grant types share was checked.
 type request struct {
-	client *oauth.Client
-	params wire.Params
-	scopes []string      // asked for; nil when the request names none
-	sender oauth.Confirm // the keys the request came with
-	now    time.Time
+	client  *oauth.Client
+	params  wire.Params
+	scopes  []string        // asked for; nil when the request names none
+	details json.RawMessage // asked for; nil when the request names none
+	sender  oauth.Confirm   // the keys the request came with
+	now     time.Time
 }
 
 // granted is what a grant type allows.
@@ -115,6 +119,7 @@ var (
 	errNoGrant      = oauth.Fail(oauth.InvalidRequest, "The grant_type is missing.")
 	errUnsupported  = oauth.Fail(oauth.UnsupportedGrant, "This grant type is not offered.")
 	errUnauthorized = oauth.Fail(oauth.UnauthorizedClient, "The client may not use this grant type.")
+	errDetails      = oauth.Fail(oauth.InvalidDetails, "The authorization_details are more than what was granted, or too long for a token.")
 	errScope        = oauth.Fail(oauth.InvalidScope, "The scope is malformed or more than what is allowed.")
 )
 
@@ -148,6 +153,14 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	}
 	if now := p.All("resource"); len(now) > 20 || len(within(now, c.Resources)) != len(now) {
 		return nil, c, errTarget // before anything is used up
+	}
+	if text := p.Get("authorization_details"); text != "" {
+		if q.details, err = h.Details.Read(text, c.Details); err != nil {
+			return nil, c, err
+		}
+		if len(q.details) > tokens.MaxDetails {
+			return nil, c, errDetails
+		}
 	}
 	if q.sender, err = h.Sender.Of(ctx, r, c, oauth.TokenPath); err != nil {
 		return nil, c, err

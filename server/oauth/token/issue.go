@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
+	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
@@ -60,6 +61,9 @@ func (h *Handler) peek(ctx context.Context, q *request, id string) (*identity.Gr
 	if now := q.params.All("resource"); len(asked.Resources) > 0 && len(within(now, asked.Resources)) != len(now) {
 		return nil, errTarget
 	}
+	if q.details != nil && !details.Within(q.details, asked.Details) {
+		return nil, errDetails
+	}
 	return g, nil
 }
 
@@ -95,8 +99,16 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		}
 		a.MayAct = c.MayAct
 	}
+	granted := q.details // narrowed, or a client's own
+	if granted == nil {
+		granted = g.asked.Details
+	}
+	if q.details != nil || c.Format == oauth.FormatJWT {
+		a.Details = string(granted) // else introspection finds them in the grant
+	}
 	if g.swapped != nil {
 		g.swapped.shape(a)
+		granted, a.Details = nil, "[]" // details were granted to the app whose token it was, and go no further
 	}
 	openid := g.live != nil && g.swapped == nil && slices.Contains(g.scopes, "openid")
 	ask := &claims.Ask{Client: c, Live: g.live, Scopes: g.scopes, GrantType: g.kind, Journey: g.proved.Claims, NamedID: g.asked.IDTokenClaims}
@@ -134,7 +146,7 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		}
 		refresh = h.Tokens.SealRefresh(t, q.now)
 	}
-	b := answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes)
+	b := answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes, granted)
 	if g.swapped != nil {
 		b = append(append(append(b[:len(b)-1], `,"issued_token_type":"`...), g.swapped.issued...), `"}`...)
 	}
@@ -189,7 +201,7 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 }
 
 // answer writes the JSON by hand: tokens are base64url and dots, scopes were checked to hold neither quote nor backslash.
-func answer(access, kind, idToken, refresh string, life time.Duration, scopes []string) []byte {
+func answer(access, kind, idToken, refresh string, life time.Duration, scopes []string, granted json.RawMessage) []byte {
 	b := make([]byte, 0, 160+len(access)+len(idToken)+len(refresh))
 	b = append(b, `{"access_token":"`...)
 	b = append(b, access...)
@@ -202,6 +214,9 @@ func answer(access, kind, idToken, refresh string, life time.Duration, scopes []
 	}
 	if idToken != "" {
 		b = append(append(append(b, `,"id_token":"`...), idToken...), '"')
+	}
+	if len(granted) > 0 {
+		b = append(append(b, `,"authorization_details":`...), granted...)
 	}
 	for i, s := range scopes {
 		if i == 0 {

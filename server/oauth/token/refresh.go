@@ -28,7 +28,7 @@ func refresh(h *Handler, ctx context.Context, q *request) (*granted, error) {
 		return nil, errGrant
 	}
 	keep := q.client.Rotation == oauth.Never
-	if q.scopes != nil || q.params.Has("resource") {
+	if q.scopes != nil || q.params.Has("resource") || q.details != nil {
 		g, err := h.peek(ctx, q, t.Grant)
 		if err != nil {
 			return nil, err

@@ -13,7 +13,10 @@ const (
 	version   = 2
 	maxText   = 1 << 10
 	maxTexts  = 100
-	maxRecord = 3 << 10
+	maxRecord = 4 << 10
+
+	// MaxDetails bounds authorization details that a token carries itself.
+	MaxDetails = 2 << 10
 )
 
 type writer struct{ b []byte }
@@ -61,9 +64,11 @@ func (r *reader) number() uint64 {
 	return 0
 }
 
-func (r *reader) text() string {
+func (r *reader) text() string { return r.long(maxText) }
+
+func (r *reader) long(most uint64) string {
 	n := r.number()
-	if n > maxText || n > uint64(len(r.s)) {
+	if n > most || n > uint64(len(r.s)) {
 		r.fail()
 		return ""
 	}

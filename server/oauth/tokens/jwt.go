@@ -52,6 +52,9 @@ func (t *Tokens) SignAccess(ctx context.Context, alg string, a *Access, subject 
 		own["scope"] = strings.Join(a.Scope, " ")
 	}
 	maps.Copy(own, auth)
+	if a.Details != "" {
+		own["authorization_details"] = json.RawMessage(a.Details)
+	}
 	if a.Confirm != (oauth.Confirm{}) {
 		own["cnf"] = a.Confirm
 	}
@@ -76,20 +79,21 @@ func (t *Tokens) ParseAccess(ctx context.Context, token string, now time.Time) (
 		return nil, err
 	}
 	var c struct {
-		Issuer  string        `json:"iss"`
-		Client  string        `json:"client_id"`
-		Aud     Names         `json:"aud"`
-		Issued  int64         `json:"iat"`
-		Expires int64         `json:"exp"`
-		ID      string        `json:"jti"`
-		Scope   string        `json:"scope"`
-		Confirm oauth.Confirm `json:"cnf"`
+		Issuer  string          `json:"iss"`
+		Client  string          `json:"client_id"`
+		Aud     Names           `json:"aud"`
+		Issued  int64           `json:"iat"`
+		Expires int64           `json:"exp"`
+		ID      string          `json:"jti"`
+		Scope   string          `json:"scope"`
+		Confirm oauth.Confirm   `json:"cnf"`
+		Details json.RawMessage `json:"authorization_details"`
 		acting
 	}
 	if json.Unmarshal(body, &c) != nil || c.Issuer != string(t.Issuer) || c.ID == "" || c.Client == "" {
 		return nil, ErrToken
 	}
-	a := &Access{Client: c.Client, Audience: c.Aud, Scope: strings.Fields(c.Scope), Confirm: c.Confirm, Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC()}
+	a := &Access{Client: c.Client, Audience: c.Aud, Scope: strings.Fields(c.Scope), Confirm: c.Confirm, Details: string(c.Details), Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC()}
 	a.ID, a.Grant, _ = strings.Cut(c.ID, ".")
 	var ok bool
 	if a.Acting, ok = c.read(); !ok {

@@ -43,7 +43,8 @@ type Access struct {
 	Issued   time.Time // whole seconds
 	Expires  time.Time // whole seconds
 	Confirm  oauth.Confirm
-	Acting   // of tokens that were exchanged, or may be
+	Acting          // of tokens that were exchanged, or may be
+	Details  string // authorization_details as JSON, when they are not those of the grant
 }
 
 // Refresh is what a refresh token says: which head of which grant it is.
@@ -99,8 +100,9 @@ func (t *Tokens) SealAccess(a *Access, now time.Time) (string, error) {
 	w.texts(a.Audience)
 	w.texts(a.Scope)
 	w.confirm(a.Confirm)
+	w.text(a.Details)
 	a.write(&w)
-	if len(w.b) > maxRecord || len(a.Audience) > maxTexts || len(a.Scope) > maxTexts {
+	if len(w.b) > maxRecord || len(a.Details) > MaxDetails || len(a.Audience) > maxTexts || len(a.Scope) > maxTexts {
 		return "", fmt.Errorf("tokens: an access token of %d bytes is too large", len(w.b))
 	}
 	return t.access.Seal(w.b, now), nil
@@ -122,7 +124,7 @@ func (t *Tokens) OpenAccess(token string, now time.Time) (*Access, error) {
 func decodeAccess(s string) (*Access, bool) {
 	r := reader{s: s}
 	r.version()
-	a := &Access{ID: r.text(), Grant: r.text(), Client: r.text(), Issued: r.time(), Expires: r.time(), Audience: r.texts(), Scope: r.texts(), Confirm: r.confirm()}
+	a := &Access{ID: r.text(), Grant: r.text(), Client: r.text(), Issued: r.time(), Expires: r.time(), Audience: r.texts(), Scope: r.texts(), Confirm: r.confirm(), Details: r.long(MaxDetails)}
 	a.Acting = readActing(&r)
 	return a, r.done() && a.ID != "" && a.Client != ""
 }

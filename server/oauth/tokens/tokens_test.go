@@ -88,6 +88,7 @@ func FuzzDecodeAccess(f *testing.F) {
 	w.texts([]string{"a"})
 	w.texts(nil)
 	w.confirm(oauth.Confirm{JKT: "k"})
+	w.text(`[{"type":"x"}]`)
 	f.Add(string(w.b))
 	w.texts([]string{"actor", "before"})
 	w.text("may")
@@ -108,6 +109,7 @@ func FuzzDecodeAccess(f *testing.F) {
 		w.texts(a.Audience)
 		w.texts(a.Scope)
 		w.confirm(a.Confirm)
+		w.text(a.Details)
 		a.write(&w)
 		if string(w.b) != s {
 			t.Fatalf("%q has a second form", s)

@@ -1,0 +1,210 @@
+// Package details reads rich authorization requests (RFC 9396): what a client wants to do, each of a type that the settings declare with
+// a JSON Schema. A type or a member that is not declared is refused, never ignored.
+package details
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/foreign"
+)
+
+// Settings are the types by name.
+type Settings map[string]Type
+
+// Type is one type of authorization details.
+type Type struct {
+	About  string         `json:"about,omitempty" jsonschema_description:"What it lets a client do, for whoever reads the settings. People see the words details.<type> of the theme."`
+	Schema oauth.Document `json:"schema" jsonschema:"required,type=object" jsonschema_description:"JSON Schema of the details beside type. Members it does not name are refused."`
+}
+
+// Bounds of what is read, so that all of it can be shown to a person.
+const (
+	maxText   = 8 << 10
+	maxList   = 10
+	maxLeaves = 40
+	maxLeaf   = 200
+	maxDepth  = 6
+)
+
+// Types are the types, ready to judge.
+type Types struct{ compiled map[string]*jsonschema.Schema }
+
+// ErrSettings: a declared type cannot be used.
+var ErrSettings = errors.New("authorization details")
+
+// New compiles the schemas. They are closed: members they do not name are refused. They may refer to nothing outside themselves.
+func New(s Settings) (*Types, error) {
+	t := &Types{compiled: map[string]*jsonschema.Schema{}}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		c, err := compile(name, s[name])
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%w: type %q: %w", ErrSettings, name, err))
+			continue
+		}
+		t.compiled[name] = c
+	}
+	return t, errors.Join(problems...)
+}
+
+type nowhere struct{}
+
+func (nowhere) Load(url string) (any, error) {
+	return nil, fmt.Errorf("a schema refers to %s, which is not loaded", url)
+}
+
+func compile(name string, t Type) (*jsonschema.Schema, error) {
+	if name == "" || len(name) > 200 || strings.ContainsAny(name, " \"\\") {
+		return nil, errors.New("a name has 1 to 200 characters without spaces and quotes")
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(t.Schema))
+	if err != nil {
+		return nil, fmt.Errorf("its schema cannot be read: %w", err)
+	}
+	m, ok := doc.(map[string]any)
+	if !ok {
+		return nil, errors.New("its schema is a map")
+	}
+	if _, said := m["additionalProperties"]; !said {
+		m["additionalProperties"] = false
+	}
+	c := jsonschema.NewCompiler()
+	c.UseLoader(nowhere{})
+	if err := c.AddResource("mem:details", m); err != nil {
+		return nil, fmt.Errorf("its schema: %w", err)
+	}
+	return c.Compile("mem:details")
+}
+
+// Names lists the types.
+func (t *Types) Names() []string { return slices.Sorted(maps.Keys(t.compiled)) }
+
+var (
+	errDetails = oauth.Fail(oauth.InvalidDetails, "The authorization_details are malformed, of an unknown type, or more than what is allowed.")
+	errSize    = oauth.Fail(oauth.InvalidDetails, "The authorization_details are too long to be shown.")
+)
+
+// Read reads the parameter: a list of objects of types that the client may use. What comes back is written in one form.
+func (t *Types) Read(text string, allowed []string) (json.RawMessage, error) {
+	list, err := split(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, raw := range list {
+		o, err := foreign.ReadObject(raw)
+		if err != nil {
+			return nil, errDetails.With(err)
+		}
+		schema := t.compiled[o.Text("type")]
+		if schema == nil || !slices.Contains(allowed, o.Text("type")) {
+			return nil, errDetails
+		}
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+		if err != nil {
+			return nil, errDetails.With(err)
+		}
+		leaves := 0
+		if !shown(v, 0, &leaves) {
+			return nil, errSize
+		}
+		m, _ := v.(map[string]any)
+		delete(m, "type")
+		if err := schema.Validate(m); err != nil {
+			return nil, errDetails.With(errors.New("they do not fit the schema"))
+		}
+	}
+	return json.Marshal(list)
+}
+
+func split(text string) ([]json.RawMessage, error) {
+	var list []json.RawMessage
+	if len(text) > maxText {
+		return nil, errSize
+	}
+	if json.Unmarshal([]byte(text), &list) != nil || len(list) == 0 {
+		return nil, errDetails
+	}
+	if len(list) > maxList {
+		return nil, errSize
+	}
+	return list, nil
+}
+
+// shown reports whether a value is small enough to be shown in full.
+func shown(v any, depth int, leaves *int) bool {
+	if depth > maxDepth {
+		return false
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, x := range v {
+			if len(name) > maxLeaf || !shown(x, depth+1, leaves) {
+				return false
+			}
+		}
+	case []any:
+		for _, x := range v {
+			if !shown(x, depth+1, leaves) {
+				return false
+			}
+		}
+	case string:
+		*leaves++
+		return len(v) <= maxLeaf && *leaves <= maxLeaves
+	default:
+		*leaves++
+		return *leaves <= maxLeaves
+	}
+	return true
+}
+
+// Within reports whether every detail asked for lies within one that was granted (RFC 9396 §6.1): the same type and the same members, lists of
+// plain values with fewer of them, and everything else equal. What cannot be compared so is not within.
+func Within(asked, granted json.RawMessage) bool {
+	var a, g []map[string]any
+	if json.Unmarshal(asked, &a) != nil || json.Unmarshal(granted, &g) != nil {
+		return false
+	}
+	for _, x := range a {
+		if !slices.ContainsFunc(g, func(y map[string]any) bool { return narrower(x, y) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func narrower(x, y map[string]any) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	for name, whole := range y {
+		part, ok := x[name]
+		if !ok {
+			return false
+		}
+		some, isList := part.([]any)
+		all, wasList := whole.([]any)
+		if !isList || !wasList || len(some) == 0 {
+			if !reflect.DeepEqual(part, whole) {
+				return false
+			}
+			continue
+		}
+		for _, v := range some {
+			if !slices.ContainsFunc(all, func(w any) bool { return reflect.DeepEqual(v, w) }) {
+				return false
+			}
+		}
+	}
+	return true
+}
