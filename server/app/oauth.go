@@ -20,6 +20,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/gateway"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
@@ -57,7 +58,13 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log}
 
 	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
-	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	asked := &introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}
+	asked.Mount(r)
+	forward, err := gateway.New(issuer, s.file.Gateways, auth, asked, s.now, s.log)
+	if err != nil {
+		return err
+	}
+	forward.Mount(r)
 	(&userinfo.Handler{Issuer: issuer, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}

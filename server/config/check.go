@@ -48,6 +48,7 @@ func (c *checker) check() {
 	c.connectors()
 	c.mail()
 	c.claims()
+	c.gateways()
 	c.times()
 }
 

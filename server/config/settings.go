@@ -8,6 +8,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
+	"github.com/stile-id/stile/server/oauth/gateway"
 )
 
 // Settings is the settings file.
@@ -33,6 +34,7 @@ type Settings struct {
 	Connectors map[string]Connector `json:"connectors,omitempty" jsonschema_description:"Outside systems that steps and hooks may call, by name."`
 	Claims     claims.Settings      `json:"claims,omitempty" jsonschema_description:"Claims by name: where each comes from, which scope lets it out, and where it goes."`
 	ClaimsHook string               `json:"claims-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the functions claims come from; one named claims sees all of them last."`
+	Gateways   gateway.Settings     `json:"gateways,omitempty" jsonschema_description:"APIs behind a gateway that asks for each request, by name: /gateway/NAME."`
 	Lifetimes  Lifetimes            `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Limits     Limits               `json:"limits,omitzero" jsonschema_description:"How much one network address may do."`
 	Region     string               `json:"region,omitempty" jsonschema:"pattern=^[A-Z][A-Z]$" jsonschema_description:"Country of phone numbers written without a prefix, two letters."`
