@@ -51,6 +51,7 @@ func (c *checker) check() {
 	c.mail()
 	c.claims()
 	c.details()
+	c.gateways()
 	c.times()
 }
 

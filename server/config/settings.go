@@ -9,6 +9,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/details"
+	"github.com/stile-id/stile/server/oauth/gateway"
 )
 
 // Settings is the settings file.
@@ -38,6 +39,7 @@ type Settings struct {
 	ClaimsHook string               `json:"claims-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the functions claims come from; one named claims sees all of them last."`
 	Exchanges  string               `json:"exchange-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function exchange, which allows, narrows or refuses token exchanges."`
 	Assertions map[string]Assertion `json:"assertion-issuers,omitempty" jsonschema_description:"Issuers whose signed statements about people clients may bring in place of a sign-in (RFC 7523), by name."`
+	Gateways   gateway.Settings     `json:"gateways,omitempty" jsonschema_description:"APIs behind a gateway that asks for each request, by name: /gateway/NAME."`
 	Lifetimes  Lifetimes            `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Limits     Limits               `json:"limits,omitzero" jsonschema_description:"How much one network address may do."`
 	Region     string               `json:"region,omitempty" jsonschema:"pattern=^[A-Z][A-Z]$" jsonschema_description:"Country of phone numbers written without a prefix, two letters."`
