@@ -57,7 +57,7 @@ func (h *Handler) Document() ([]byte, error) {
 	if h.MTLS != "" {
 		auth = append(auth, oauth.AuthTLS, oauth.AuthSelfSigned)
 	}
-	signs := foreign.Algorithms()
+	signs := foreign.Names()
 	prompts := []string{"none", "login", "consent", "select_account"}
 	if h.Create {
 		prompts = append(prompts, "create")
