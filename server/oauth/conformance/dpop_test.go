@@ -180,9 +180,9 @@ func TestS043_Nonces(t *testing.T) {
 	ask := func(change ...map[string]any) (int, map[string]any, http.Header) {
 		return w.proving(w.as("service", post("/token", form("grant_type", "client_credentials"))), w.proof(k, "POST", "/token", change...))
 	}
-	status, m, h := w.proving(w.as("service", post("/token", form("grant_type", "client_credentials"))))
+	status, m, _ := w.proving(w.as("service", post("/token", form("grant_type", "client_credentials"))))
 	wantError(t, "no proof", status, m, 400, "invalid_dpop_proof")
-	status, m, h = ask()
+	status, m, h := ask()
 	wantError(t, "no nonce", status, m, 400, "use_dpop_nonce")
 	first := h.Get("DPoP-Nonce")
 	if first == "" || h.Get("Cache-Control") != "no-store" {

@@ -62,7 +62,7 @@ func (h *Handler) Document() ([]byte, error) {
 	if h.Create {
 		prompts = append(prompts, "create")
 	}
-	algs := []string{oauth.ES256, oauth.RS256}
+	algs := []string{oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA}
 	m := map[string]any{
 		"issuer":                                                   string(h.Issuer),
 		"authorization_endpoint":                                   h.Issuer.URL(oauth.AuthorizePath),

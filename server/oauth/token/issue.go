@@ -168,7 +168,7 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 	own["aud"] = q.client.ID
 	own["iat"] = q.now.Unix()
 	own["exp"] = q.now.Add(q.client.IDFor()).Unix()
-	own["at_hash"] = tokens.HalfHash(access)
+	own["at_hash"] = tokens.HalfHash(q.client.IDTokenAlg, access)
 	if g.nonce != "" {
 		own["nonce"] = g.nonce
 	}
