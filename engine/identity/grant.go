@@ -31,7 +31,7 @@ type Live struct {
 // SigningKey is a key pair as the ledger keeps it: Private is sealed under the master key. State is next, current or retiring.
 type SigningKey struct {
 	ID        string
-	Algorithm string // JWA: ES256, RS256
+	Algorithm string // JWA: ES256, RS256, PS256, EdDSA
 	State     string
 	Public    json.RawMessage // JWK
 	Private   []byte

@@ -25,6 +25,8 @@ func operations() []operation {
 		{name: "refresh", aim: "90 µs", prepare: signedIn("plain"), run: refresh},
 		{name: "sign-in, code and PKCE, 6 requests", aim: "250 µs", run: signIn("plain")},
 		{name: "the same with a hook", aim: "310 µs", run: signIn("hooked")},
+		{name: "the same with a pushed request, 7 requests", aim: "350 µs", run: signIn("pushed")},
+		{name: "client_credentials, private_key_jwt and DPoP", aim: "400 µs", run: keyed},
 	}
 }
 
@@ -90,13 +92,20 @@ const (
 func signIn(flow string) func(context.Context, *caller) error {
 	ask := url.Values{"client_id": {"bench"}, "response_type": {"code"}, "redirect_uri": {"http://127.0.0.1:9/cb"}, "scope": {"openid offline_access api"},
 		"state": {"s"}, "nonce": {"n"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"}}
-	if flow != "plain" {
+	if flow == "hooked" {
 		ask.Set("claims", `{"id_token":{"acr":{"essential":true,"values":["urn:stile:`+flow+`"]}}}`)
 	}
 	query := ask.Encode()
 	return func(ctx context.Context, c *caller) error {
 		c.turn++
 		b := &browser{c: c, jar: map[string]string{}}
+		query := query
+		if flow == "pushed" {
+			var err error
+			if query, err = c.push(ctx, ask); err != nil {
+				return err
+			}
+		}
 		page, err := b.begin(ctx, query)
 		if err != nil {
 			return err

@@ -30,6 +30,7 @@ type server struct {
 	process *exec.Cmd
 	started time.Duration
 	stderr  *bytes.Buffer
+	keys    keys
 }
 
 const people = 512
@@ -48,6 +49,9 @@ func start(ctx context.Context, binary string) (*server, error) {
 		return nil, err
 	}
 	s := &server{base: "http://" + address, dir: dir, stderr: &bytes.Buffer{}}
+	if s.keys, err = newKeys(); err != nil {
+		return nil, err
+	}
 	if err := s.prepare(ctx, address); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -81,7 +85,7 @@ func (s *server) stop() {
 // prepare writes settings and flows and seeds accounts, all at the cheapest password cost there is: what is measured is the server.
 func (s *server) prepare(ctx context.Context, address string) error {
 	files := map[string]string{
-		"stile.yaml":       fmt.Sprintf(settings, s.base, address, client.Kept("bench-secret"), client.Kept("bench-secret")),
+		"stile.yaml":       fmt.Sprintf(settings, s.base, address, client.Kept("bench-secret"), client.Kept("bench-secret"), s.keys.set),
 		"flows/plain.yaml": plainFlow, "flows/hooked.yaml": hookedFlow, "flows/hooked.ts": hookedScript,
 	}
 	if err := os.Mkdir(filepath.Join(s.dir, "flows"), 0o755); err != nil {

@@ -27,6 +27,12 @@ clients:
     grant_types: [client_credentials]
     scopes: [api]
     token_format: jwt
+  - id: bench-key
+    auth: private_key_jwt
+    jwks: %s
+    dpop: required
+    grant_types: [client_credentials]
+    scopes: [api]
 providers:
   acme: { title: Acme, issuer: "http://127.0.0.1:9/acme", client_id: stile, vouches: one-factor, allow-private: true }
 connectors:

@@ -79,7 +79,7 @@ type Client struct {
 	RequestAlg     string    `json:"request_object_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=PS256,enum=EdDSA,enum=RS256" jsonschema_description:"The only signature of request objects that is taken. Default: all of them, or those of the profile."`
 	RequestURIs    []string  `json:"request_uris,omitempty" jsonschema_description:"Addresses request objects may be fetched from, compared as exact strings; https."`
 	Modes          []string  `json:"response_modes,omitempty" jsonschema_description:"How answers may travel: query, fragment, form_post, and signed ones: jwt, query.jwt, fragment.jwt, form_post.jwt. Default: the first three, or what the profile says."`
-	ResponseAlg    string    `json:"response_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of answers that are JWTs. Default: ES256."`
+	ResponseAlg    string    `json:"response_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of answers that are JWTs. Default: ES256."`
 	Redirects      []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
 	LogoutURIs     []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
 	BackLogout     string    `json:"backchannel_logout_uri,omitempty" jsonschema_description:"Where a logout token is posted when a session ends that signed a person in to this client."`
@@ -93,11 +93,11 @@ type Client struct {
 	FirstParty     bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`
 	Consent        string    `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what the client may have. Default: skip for first-party clients, else ask."`
 	Format         string    `json:"token_format,omitempty" jsonschema:"enum=opaque,enum=jwt" jsonschema_description:"Form of access tokens. Default: opaque."`
-	TokenAlg       string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`
-	IDTokenAlg     string    `json:"id_token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of ID tokens. Default: ES256."`
-	UserinfoAlg    string    `json:"userinfo_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=RS256" jsonschema_description:"Set: userinfo is answered as a signed JWT. Default: plain JSON."`
+	TokenAlg       string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`
+	IDTokenAlg     string    `json:"id_token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of ID tokens. Default: ES256."`
+	UserinfoAlg    string    `json:"userinfo_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Set: userinfo is answered as a signed JWT. Default: plain JSON."`
 	Introspect     string    `json:"introspect,omitempty" jsonschema:"enum=none,enum=self-audience,enum=any" jsonschema_description:"Which tokens the client may ask about: none, those it is an audience of, any. Default: self-audience."`
-	AnswerAlg      string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
+	AnswerAlg      string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
 	Answer         string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
 	Origins        []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages that may call the token and userinfo endpoints from script."`
 	Theme          string    `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`

@@ -28,8 +28,18 @@ type Push struct {
 // Mount adds the endpoint to the host's router.
 func (h *Push) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.PushPath)).Handler(h) }
 
-// pushes is how many requests a client may push.
-func pushes() transient.Limit { return transient.Limit{Burst: 1200, Per: time.Minute} }
+// pushes is how many requests a client may push, and under which name that is counted. Whoever does not authenticate is counted by address
+// too: anybody may speak for such a client, and must not shut its people out.
+func (h *Push) pushes(c *oauth.Client, r *http.Request) (string, transient.Limit) {
+	if c.Confidential() {
+		return "oauth/pushes/" + c.ID, transient.Limit{Burst: 60_000, Per: time.Minute}
+	}
+	address := client.Address(r)
+	if h.Address != nil {
+		address = h.Address(r)
+	}
+	return "oauth/pushes/" + c.ID + "/" + address, transient.Limit{Burst: 300, Per: time.Minute}
+}
 
 // ServeHTTP keeps a request and answers with its request_uri.
 func (h *Push) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -79,7 +89,8 @@ func (h *Push) push(w http.ResponseWriter, r *http.Request) (uri string, c *oaut
 	if c, err = h.Authenticator.Authenticate(ctx, r, p); err != nil {
 		return "", nil, err
 	}
-	ok, _, err := h.Limits.Take(ctx, "oauth/pushes/"+c.ID, pushes(), now)
+	name, limit := h.pushes(c, r)
+	ok, _, err := h.Limits.Take(ctx, name, limit, now)
 	if err != nil {
 		return "", c, err
 	}

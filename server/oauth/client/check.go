@@ -122,7 +122,7 @@ func (k *checker) requests() {
 	k.oneOf("par", &c.PAR, par, oauth.Offered, oauth.Required)
 	k.oneOf("signed_requests", &c.SignedRequests, signed, oauth.Offered, oauth.Required)
 	k.oneOf("request_object_alg", &c.RequestAlg, "", "", foreign.ES256, foreign.PS256, foreign.EdDSA, foreign.RS256)
-	k.oneOf("response_alg", &c.ResponseAlg, oauth.ES256, oauth.ES256, oauth.RS256)
+	k.oneOf("response_alg", &c.ResponseAlg, oauth.ES256, oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA)
 	if len(c.Modes) == 0 {
 		c.Modes = modes
 	}
@@ -275,10 +275,10 @@ func (k *checker) addresses() {
 func (k *checker) tokens() {
 	c := k.c
 	k.oneOf("token_format", &c.Format, oauth.FormatOpaque, oauth.FormatOpaque, oauth.FormatJWT)
-	k.oneOf("token_alg", &c.TokenAlg, oauth.ES256, oauth.ES256, oauth.RS256)
-	k.oneOf("id_token_alg", &c.IDTokenAlg, oauth.ES256, oauth.ES256, oauth.RS256)
-	k.oneOf("userinfo_alg", &c.UserinfoAlg, "", "", oauth.ES256, oauth.RS256)
-	k.oneOf("introspection_alg", &c.AnswerAlg, oauth.ES256, oauth.ES256, oauth.RS256)
+	k.oneOf("token_alg", &c.TokenAlg, oauth.ES256, oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA)
+	k.oneOf("id_token_alg", &c.IDTokenAlg, oauth.ES256, oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA)
+	k.oneOf("userinfo_alg", &c.UserinfoAlg, "", "", oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA)
+	k.oneOf("introspection_alg", &c.AnswerAlg, oauth.ES256, oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA)
 	k.oneOf("introspect", &c.Introspect, oauth.IntrospectSelf, oauth.IntrospectNone, oauth.IntrospectSelf, oauth.IntrospectAny)
 	k.oneOf("introspection_answer", &c.Answer, "json", "json", "token-introspection+jwt", "jwt")
 	if c.Introspect == oauth.IntrospectAny && !c.Confidential() {

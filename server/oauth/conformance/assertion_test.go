@@ -42,6 +42,14 @@ func TestS011_S045_PrivateKeyJWT(t *testing.T) {
 			t.Errorf("%s at revocation: %d %s", id, rec.Code, rec.Body)
 		}
 	}
+	ed := keys["m-EdDSA"]
+	if status, m := w.machine("client_assertion_type", client.AssertionType, "client_assertion", ed.sign(t, map[string]any{"alg": "Ed25519"}, w.assertion("m-EdDSA"))); status != 200 {
+		t.Errorf("EdDSA by its newer name: %d %v", status, m)
+	}
+	forged := newKey(t, "EdDSA", ed.kid).sign(t, map[string]any{"alg": "Ed25519"}, w.assertion("m-EdDSA"))
+	if status, m := w.machine("client_assertion_type", client.AssertionType, "client_assertion", forged); status != 401 {
+		t.Errorf("a forged one: %d %v", status, m)
+	}
 	k := keys["m-ES256"]
 	for name, change := range map[string]func(now int64) map[string]any{
 		"foreign issuer":             func(now int64) map[string]any { return map[string]any{"iss": "web"} },

@@ -17,7 +17,7 @@ func TestS050_CodeFlowAndIDToken(t *testing.T) {
 	}
 	id := w.payload(m["id_token"], tokens.TypeID)
 	for name, want := range map[string]any{"iss": issuer, "sub": ann, "aud": "web", "nonce": "n-0S6", "sid": "sid-ann", "acr": basicACR,
-		"at_hash": tokens.HalfHash(m["access_token"].(string)), "auth_time": float64(w.now().Unix()), "iat": float64(w.now().Unix()), "exp": float64(w.now().Unix() + 300)} {
+		"at_hash": tokens.HalfHash("ES256", m["access_token"].(string)), "auth_time": float64(w.now().Unix()), "iat": float64(w.now().Unix()), "exp": float64(w.now().Unix() + 300)} {
 		if id[name] != want {
 			t.Errorf("id_token %s is %v, want %v", name, id[name], want)
 		}

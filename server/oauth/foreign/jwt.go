@@ -23,10 +23,15 @@ const (
 	RS256 = "RS256"
 	PS256 = "PS256"
 	EdDSA = "EdDSA"
+	// ed25519Alg is EdDSA by its newer name (RFC 9864); here both are EdDSA.
+	ed25519Alg = "Ed25519"
 )
 
 // Algorithms lists them all.
 func Algorithms() []string { return []string{ES256, PS256, EdDSA, RS256} }
+
+// Names lists them for metadata, with the newer name of EdDSA.
+func Names() []string { return append(Algorithms(), ed25519Alg) }
 
 // MaxJWT bounds a JWT that is read, in bytes.
 const MaxJWT = 16 << 10
@@ -44,6 +49,7 @@ type JWT struct {
 	Key           *jose.JSONWebKey // the key it brings along, when Parse was told to take one
 	Claims        Object
 	jws           *jose.JSONWebSignature
+	input         string // what an Ed25519 signature is over; go-jose knows the algorithm by its older name alone
 }
 
 // refused are header parameters that name a key or change what the signature means. A token that brings one is refused rather than read
@@ -77,6 +83,10 @@ func Parse(text string, algorithms []string, embedded bool) (*JWT, error) {
 		}
 	}
 	t := &JWT{Alg: h.Text("alg"), Kid: h.Text("kid"), Typ: strings.ToLower(strings.TrimPrefix(h.Text("typ"), "application/"))}
+	named := t.Alg
+	if named == ed25519Alg {
+		t.Alg, t.input = EdDSA, text[:strings.LastIndexByte(text, '.')]
+	}
 	if !slices.Contains(algorithms, t.Alg) || !slices.Contains(Algorithms(), t.Alg) || len(t.Kid) > 200 {
 		return nil, fmt.Errorf("%w: algorithm or kid", ErrJWT)
 	}
@@ -85,7 +95,7 @@ func Parse(text string, algorithms []string, embedded bool) (*JWT, error) {
 			return nil, fmt.Errorf("%w: %w", ErrJWT, err)
 		}
 	}
-	if t.jws, err = jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(t.Alg)}); err != nil {
+	if t.jws, err = jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(named)}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrJWT, err)
 	}
 	if t.Claims, err = ReadObject(t.jws.UnsafePayloadWithoutVerification()); err != nil {
@@ -102,7 +112,7 @@ func (t *JWT) Verify(keys []jose.JSONWebKey) error {
 		if t.Kid != "" && k.KeyID != t.Kid || !fits(k, t.Alg) {
 			continue
 		}
-		if _, err := t.jws.Verify(k.Key); err == nil {
+		if t.by(k) {
 			return nil
 		}
 		if tried++; tried == 8 {
@@ -117,15 +127,24 @@ func (t *JWT) VerifyOwn() error {
 	if t.Key == nil || !fits(t.Key, t.Alg) {
 		return ErrSignature
 	}
-	if _, err := t.jws.Verify(t.Key.Key); err != nil {
+	if !t.by(t.Key) {
 		return ErrSignature
 	}
 	return nil
 }
 
+// by reports whether a key that fits made the signature.
+func (t *JWT) by(k *jose.JSONWebKey) bool {
+	if public, ok := k.Key.(ed25519.PublicKey); ok && t.input != "" {
+		return ed25519.Verify(public, []byte(t.input), t.jws.Signatures[0].Signature)
+	}
+	_, err := t.jws.Verify(k.Key)
+	return err == nil
+}
+
 // fits reports whether a key may check signatures of an algorithm: the key's kind decides, never the token (RFC 8725 §3.1).
 func fits(k *jose.JSONWebKey, alg string) bool {
-	if k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != alg && !(alg == EdDSA && k.Algorithm == "Ed25519") {
+	if k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != alg && !(alg == EdDSA && k.Algorithm == ed25519Alg) {
 		return false
 	}
 	switch key := k.Key.(type) {

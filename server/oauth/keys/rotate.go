@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -20,7 +21,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 )
 
-// Start makes the ES256 key at first start. RS256 is made when a client first needs it: its signatures cost twenty times as much.
+// Start makes the ES256 key at first start. Others are made when a client first needs them: RSA signatures cost twenty times as much.
 func (r *Ring) Start(ctx context.Context) error {
 	s, err := r.current(ctx, fresh)
 	if err != nil {
@@ -166,7 +167,9 @@ func (r *Ring) generate(alg, state string) (identity.SigningKey, error) {
 	switch alg {
 	case oauth.ES256:
 		private, err = ecdsa.GenerateKey(elliptic.P256(), r.Random)
-	case oauth.RS256:
+	case oauth.EdDSA:
+		_, private, err = ed25519.GenerateKey(r.Random)
+	case oauth.RS256, oauth.PS256:
 		private, err = rsa.GenerateKey(r.Random, 2048)
 	default:
 		return identity.SigningKey{}, fmt.Errorf("keys: algorithm %q is not known", alg)

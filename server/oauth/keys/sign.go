@@ -42,7 +42,7 @@ func (r *Ring) Verify(ctx context.Context, token, typ string) ([]byte, error) {
 	if len(token) > tokens.MaxJWT {
 		return nil, tokens.ErrToken
 	}
-	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA})
 	if err != nil || len(jws.Signatures) != 1 {
 		return nil, tokens.ErrToken
 	}

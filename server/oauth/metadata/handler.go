@@ -57,12 +57,12 @@ func (h *Handler) Document() ([]byte, error) {
 	if h.MTLS != "" {
 		auth = append(auth, oauth.AuthTLS, oauth.AuthSelfSigned)
 	}
-	signs := foreign.Algorithms()
+	signs := foreign.Names()
 	prompts := []string{"none", "login", "consent", "select_account"}
 	if h.Create {
 		prompts = append(prompts, "create")
 	}
-	algs := []string{oauth.ES256, oauth.RS256}
+	algs := []string{oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA}
 	m := map[string]any{
 		"issuer":                                                   string(h.Issuer),
 		"authorization_endpoint":                                   h.Issuer.URL(oauth.AuthorizePath),

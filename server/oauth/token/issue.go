@@ -180,7 +180,7 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 	own["aud"] = q.client.ID
 	own["iat"] = q.now.Unix()
 	own["exp"] = q.now.Add(q.client.IDFor()).Unix()
-	own["at_hash"] = tokens.HalfHash(access)
+	own["at_hash"] = tokens.HalfHash(q.client.IDTokenAlg, access)
 	number, err := h.Tokens.IDNumber(g.live.Grant.ID)
 	if err != nil {
 		return "", err

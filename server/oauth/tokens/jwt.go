@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -136,8 +137,12 @@ func (t *Tokens) ParseHint(ctx context.Context, token string) (Hint, error) {
 // Has reports whether the hint was issued to the client.
 func (h Hint) Has(client string) bool { return slices.Contains(h.Clients, client) }
 
-// HalfHash is at_hash (OpenID Connect Core §3.1.3.6): both algorithms we sign with hash with SHA-256.
-func HalfHash(token string) string {
+// HalfHash is at_hash (OpenID Connect Core §3.1.3.6), by the hash of the ID token's signature: Ed25519 hashes with SHA-512, the others with SHA-256.
+func HalfHash(alg, token string) string {
+	if alg == oauth.EdDSA {
+		h := sha512.Sum512([]byte(token))
+		return base64.RawURLEncoding.EncodeToString(h[:len(h)/2])
+	}
 	h := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(h[:len(h)/2])
 }

@@ -69,7 +69,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // refuse answers with the challenge of RFC 6750 §3.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	dpop := ` algs="` + strings.Join(foreign.Algorithms(), " ") + `"`
+	dpop := ` algs="` + strings.Join(foreign.Names(), " ") + `"`
 	if errors.Is(err, errNone) {
 		w.Header().Add("WWW-Authenticate", `Bearer realm="stile"`)
 		w.Header().Add("WWW-Authenticate", `DPoP`+dpop)
