@@ -47,6 +47,10 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
+	calls := parts.Calls()
+	if err := outgoing.Sectors(ctx, s.file.Clients, calls, s.log); err != nil {
+		return err
+	}
 	s.Store.Hears = outgoing.Hears(registry)
 	issuer := oauth.Issuer(s.file.Issuer)
 	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: s.log,
@@ -77,7 +81,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
 	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
-	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: parts.Calls(), Now: s.now}
+	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: calls, Now: s.now}
 	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
 		Claims: sources.Names(), Create: s.creates(), Log: s.log}).Mount(r)
 	return nil

@@ -24,6 +24,7 @@ func Check(c oauth.Client) (oauth.Client, []error) {
 	k.grants()
 	k.addresses()
 	k.logout()
+	k.sector()
 	k.tokens()
 	k.lifetimes()
 	return c, k.problems

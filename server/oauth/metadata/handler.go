@@ -67,7 +67,7 @@ func (h *Handler) Document() ([]byte, error) {
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       []string{"query", "fragment"},
 		"grant_types_supported":                          token.GrantTypes(),
-		"subject_types_supported":                        []string{"public"},
+		"subject_types_supported":                        []string{oauth.SubjectPublic, oauth.SubjectPairwise},
 		"id_token_signing_alg_values_supported":          algs,
 		"userinfo_signing_alg_values_supported":          algs,
 		"introspection_signing_alg_values_supported":     algs,
