@@ -18,6 +18,7 @@ import (
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authorize"
+	"github.com/stile-id/stile/server/oauth/bff"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/gateway"
@@ -82,6 +83,8 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
 	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: calls, Now: s.now}
+	bff.New(bff.Options{Issuer: issuer, Apps: s.file.Handlers, Clients: registry, Secrets: s.file.Inner, Server: r, Calls: parts.APIs(), Master: s.master,
+		Random: rand.Reader, Now: s.now, Log: s.log}).Mount(r)
 	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
 		Claims: sources.Names(), Create: s.creates(), Log: s.log}).Mount(r)
 	return nil

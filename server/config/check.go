@@ -49,6 +49,7 @@ func (c *checker) check() {
 	c.mail()
 	c.claims()
 	c.gateways()
+	c.handlers()
 	c.times()
 }
 
