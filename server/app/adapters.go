@@ -8,14 +8,12 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/engine/action"
-	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/engine/walk"
 	"github.com/stile-id/stile/server/connect/mail"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/store/sql"
 )
 
@@ -54,11 +52,11 @@ func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) 
 	if err != nil {
 		return ended, err
 	}
-	g, err := authorize.Grant(v, j.Request.Context, e.s.now())
+	granted, err := e.s.allowed(v, j)
 	if err != nil {
 		return ended, fmt.Errorf("grant: %w", err)
 	}
-	ended.Writes = append(ended.Writes, identity.PutGrant{Grant: g})
+	ended.Writes = append(ended.Writes, granted...)
 	detail, err := json.Marshal(map[string]any{"flow": v.Flow, "acr": v.ACR, "amr": v.AMR})
 	if err != nil {
 		return ended, err

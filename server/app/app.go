@@ -26,6 +26,7 @@ import (
 	"github.com/stile-id/stile/server/meter"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/pages"
 	"github.com/stile-id/stile/server/seal"
 	"github.com/stile-id/stile/server/session"
@@ -78,6 +79,7 @@ type Server struct {
 	delivery  *mail.Delivery
 	meter     *meter.Meter
 	scripts   *hooks.Hooks
+	pending   *pending.Store
 	trails    *trails.Trails // nil when none are kept
 	draining  draining
 	notice    time.Duration

@@ -28,11 +28,13 @@ import (
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/device"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
+	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/revoke"
 	"github.com/stile-id/stile/server/oauth/token"
 	"github.com/stile-id/stile/server/oauth/tokens"
@@ -64,6 +66,7 @@ type world struct {
 	clients  []oauth.Client
 	grants   *live.Grants
 	people   *people
+	asks     []device.Question
 	auth     *authorize.Handler
 	token    *token.Handler
 	intro    *introspect.Handler
@@ -97,12 +100,28 @@ type people struct {
 	change  func(*verdict.Verdict)
 	request oauth.Request // the last one
 	cookies []string
+	begun   int
+	decline bool // whoever is asked about what waits elsewhere says no
+}
+
+// grants is what the last turn of a journey writes.
+func (p *people) grants(v *verdict.Verdict, note json.RawMessage, now time.Time) ([]identity.Write, error) {
+	if !pending.Is(note) {
+		g, err := authorize.Grant(v, note, now)
+		return []identity.Write{identity.PutGrant{Grant: g}}, err
+	}
+	g, ok, err := pending.Grant(v, note, now)
+	if !ok {
+		return nil, err
+	}
+	return []identity.Write{identity.PutGrant{Grant: g}}, err
 }
 
 func (p *people) Begin(ctx context.Context, r oauth.Request) (oauth.Started, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.request = r
+	p.begun++
 	id := rand.Text()
 	if p.url != "" {
 		return oauth.Started{URL: p.url, Journey: id, Cookies: p.cookies}, nil
@@ -114,14 +133,21 @@ func (p *people) Begin(ctx context.Context, r oauth.Request) (oauth.Started, err
 	v := &verdict.Verdict{Journey: id, Flow: r.Flow, Version: "v1", Client: r.Journey.Client, Subject: ann, Session: "sid-ann", ACR: basicACR,
 		AMR: []string{"pwd"}, AuthTime: now, Claims: map[string]json.RawMessage{"tier": json.RawMessage(`"gold"`), "sub": json.RawMessage(`"` + bob + `"`)},
 		Evidence: []verdict.Evidence{{Method: "password", Facts: verdict.Set(verdict.Knowledge), Subject: ann, At: now}}}
+	if r.Journey.Approve != nil {
+		v.Scope = r.Journey.Scopes
+		v.Evidence = append(v.Evidence, verdict.Evidence{Method: "approval", Facts: verdict.Set(verdict.Approved), Subject: ann, At: now})
+		if p.decline {
+			return oauth.Started{Journey: id, Ending: &journey.Ending{Denied: &journey.Denial{Code: "access_denied"}}}, nil
+		}
+	}
 	if p.change != nil {
 		p.change(v)
 	}
-	g, err := authorize.Grant(v, r.Journey.Context, now)
+	writes, err := p.grants(v, r.Journey.Context, now)
 	if err != nil {
 		return oauth.Started{}, err
 	}
-	if err := p.w.store.Apply(ctx, []identity.Write{identity.PutGrant{Grant: g}}, nil); err != nil {
+	if err := p.w.store.Apply(ctx, writes, nil); err != nil {
 		return oauth.Started{}, err
 	}
 	return oauth.Started{Journey: id, Ending: &journey.Ending{Verdict: v}}, nil
@@ -195,7 +221,13 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 			rw.WriteHeader(http.StatusOK)
 		},
 		Done: func(rw http.ResponseWriter, _ *http.Request, _ *oauth.Client) { rw.WriteHeader(http.StatusOK) }}
+	w.token.Pending = &pending.Store{Transient: w.limits, Random: rand.Reader}
 	w.router = mux.NewRouter()
+	(&device.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: client.Address,
+		Ask: func(rw http.ResponseWriter, _ *http.Request, q device.Question) {
+			w.asks = append(w.asks, q)
+			rw.WriteHeader(http.StatusOK)
+		}, Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}).Mount(w.router)
 	w.token.Mount(w.router)
 	w.intro.Mount(w.router)
 	w.user.Mount(w.router)

@@ -60,6 +60,7 @@ func (h *Handler) Document() ([]byte, error) {
 		"authorization_endpoint":                         h.Issuer.URL(oauth.AuthorizePath),
 		"token_endpoint":                                 h.Issuer.URL(oauth.TokenPath),
 		"userinfo_endpoint":                              h.Issuer.URL(oauth.UserinfoPath),
+		"device_authorization_endpoint":                  h.Issuer.URL(oauth.DeviceAuthorizationPath),
 		"introspection_endpoint":                         h.Issuer.URL(oauth.IntrospectPath),
 		"revocation_endpoint":                            h.Issuer.URL(oauth.RevokePath),
 		"end_session_endpoint":                           h.Issuer.URL(oauth.LogoutPath),
