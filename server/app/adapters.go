@@ -52,7 +52,7 @@ func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) 
 	if err != nil {
 		return ended, err
 	}
-	granted, err := e.s.allowed(v, j)
+	granted, err := e.s.waiting.Allowed(v, j)
 	if err != nil {
 		return ended, fmt.Errorf("grant: %w", err)
 	}

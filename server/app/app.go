@@ -19,6 +19,7 @@ import (
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/scripts/host"
 	"github.com/stile-id/stile/server/app/hooks"
+	"github.com/stile-id/stile/server/app/waiting"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/connect/mail"
@@ -26,7 +27,6 @@ import (
 	"github.com/stile-id/stile/server/meter"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
-	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/pages"
 	"github.com/stile-id/stile/server/seal"
 	"github.com/stile-id/stile/server/session"
@@ -79,7 +79,7 @@ type Server struct {
 	delivery  *mail.Delivery
 	meter     *meter.Meter
 	scripts   *hooks.Hooks
-	pending   *pending.Store
+	waiting   *waiting.Room
 	trails    *trails.Trails // nil when none are kept
 	draining  draining
 	notice    time.Duration

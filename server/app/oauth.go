@@ -13,12 +13,15 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/app/parts"
+	"github.com/stile-id/stile/server/app/waiting"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/assertion"
 	"github.com/stile-id/stile/server/oauth/authorize"
+	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/device"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
@@ -63,15 +66,17 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
-	s.pending = &pending.Store{Transient: s.transient, Random: rand.Reader}
-	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.pending, Now: s.now, Log: s.log}).Mount(r)
+	s.waiting = &waiting.Room{Pending: &pending.Store{Transient: s.transient, Random: rand.Reader}, Pages: s.pages, Ledger: waking{s.Store, s.wake}, Now: s.now}
+	(&token.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.waiting.Pending, Now: s.now, Log: s.log}).Mount(r)
 	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	(&userinfo.Handler{Issuer: issuer, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
-	s.journeys.Finish = s.finish(front, registry)
-	s.mountWaiting(r, issuer, auth)
+	s.journeys.Finish = s.waiting.Finish(front, registry)
+	s.waiting.Mount(r, device.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address,
+		Problem: s.problem, Log: s.log}, backchannel.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Directory: s.Store, Tokens: made,
+		Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log})
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)

@@ -2,10 +2,14 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/stile-id/stile/server/oauth/client"
 )
 
 const deviceClient = `  - id: tv
@@ -91,4 +95,76 @@ func TestS035_DeviceOnEveryStore(t *testing.T) {
 			t.Errorf("the device hears %v", m)
 		}
 	})
+}
+
+const deskClient = `  - id: desk
+    name: Call centre
+    secrets: [%s]
+    grant_types: ["urn:openid:params:grant-type:ciba"]
+    scopes: [openid, profile]
+    flows: { backchannel: ciba-approve }
+`
+
+// TestS063_BackchannelByMail: an app asks for a person by address, the person opens the link in the mail, signs in, reads the message, and says yes.
+func TestS063_BackchannelByMail(t *testing.T) {
+	eachStore(t, func(t *testing.T, stores string) {
+		p := serveIn(t, t.TempDir(), stores, "", fmt.Sprintf(deskClient, client.Kept("app-secret")))
+		desk := visit(t, p.base)
+		send := func(path string, f url.Values) map[string]any {
+			a, err := desk.send(http.MethodPost, path, f, func(r *http.Request) { r.SetBasicAuth("desk", "app-secret") })
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out map[string]any
+			if err := json.Unmarshal([]byte(a.body), &out); err != nil {
+				t.Fatalf("%v: %s", err, a.body)
+			}
+			return out
+		}
+		asked := send("/bc-authorize", url.Values{"scope": {"openid profile"}, "login_hint": {"Ann@example.com"}, "binding_message": {"Order 4711"}})
+		if asked["auth_req_id"] == nil {
+			t.Fatal(asked)
+		}
+		letter := p.mail.letter(t, "ann@example.com")
+		if !strings.Contains(letter, "Call centre") || !strings.Contains(letter, "Order 4711") {
+			t.Errorf("mail: %s", letter)
+		}
+		link := attribute(letter, `(/approve/[A-Za-z0-9_-]{22})`)
+		v := visit(t, p.base)
+		if a := v.must(http.MethodGet, link, nil, http.StatusOK); !strings.Contains(a.body, "Call centre") {
+			t.Errorf("%.800s", a.body)
+		}
+		v.path = v.must(http.MethodPost, link, url.Values{}, http.StatusSeeOther).location
+		v.show()
+		v.post("identifier", "ann@example.com")
+		v.post("password", secret)
+		v.at("approve")
+		if !strings.Contains(v.page, "Order 4711") || !strings.Contains(v.page, "Call centre") {
+			t.Errorf("the page does not say what it is about: %.2000s", v.page)
+		}
+		if a := v.must(http.MethodGet, v.post(), nil, http.StatusOK); !strings.Contains(a.body, "You said yes") {
+			t.Errorf("%.800s", a.body)
+		}
+		got := send("/token", url.Values{"grant_type": {"urn:openid:params:grant-type:ciba"}, "auth_req_id": {asked["auth_req_id"].(string)}})
+		if got["access_token"] == nil || claimsOf(t, got["id_token"].(string))["aud"] != "desk" {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+// letter waits for a message to an address.
+func (l *letters) letter(t *testing.T, to string) string {
+	t.Helper()
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		l.mu.Lock()
+		for _, x := range l.all {
+			if x.To == to {
+				l.mu.Unlock()
+				return x.Text
+			}
+		}
+		l.mu.Unlock()
+	}
+	t.Fatalf("nothing came to %s", to)
+	return ""
 }

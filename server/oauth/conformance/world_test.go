@@ -26,6 +26,7 @@ import (
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authorize"
+	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/device"
@@ -67,6 +68,7 @@ type world struct {
 	grants   *live.Grants
 	people   *people
 	asks     []device.Question
+	notices  []backchannel.Notice
 	auth     *authorize.Handler
 	token    *token.Handler
 	intro    *introspect.Handler
@@ -223,6 +225,13 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		Done: func(rw http.ResponseWriter, _ *http.Request, _ *oauth.Client) { rw.WriteHeader(http.StatusOK) }}
 	w.token.Pending = &pending.Store{Transient: w.limits, Random: rand.Reader}
 	w.router = mux.NewRouter()
+	(&backchannel.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Directory: w.store, Tokens: w.tokens,
+		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym, Random: rand.Reader, Address: client.Address,
+		Tell: func(_ context.Context, n backchannel.Notice) error { w.notices = append(w.notices, n); return nil },
+		Ask: func(rw http.ResponseWriter, _ *http.Request, c *oauth.Client) {
+			_, _ = rw.Write([]byte("ask " + c.Name))
+		},
+		Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}).Mount(w.router)
 	(&device.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: client.Address,
 		Ask: func(rw http.ResponseWriter, _ *http.Request, q device.Question) {
 			w.asks = append(w.asks, q)

@@ -71,20 +71,28 @@ func (h *Handler) Mount(r *mux.Router) {
 	}))
 	r.Path(h.Issuer.Path(oauth.DevicePath)).Handler(guard.Handler(http.HandlerFunc(h.page)))
 	r.Path(h.Issuer.Path(oauth.DevicePath+"/done")).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		state := r.URL.Query().Get("state")
-		if !slices.Contains([]string{pending.Approved, pending.Refused, Expired}, state) {
-			state = Expired
-		}
-		h.Done(w, r, state)
+		h.Done(w, r, State(r))
 	})
 }
 
 // Location is where the browser goes when the person has decided.
-func Location(i oauth.Issuer, state string, err error) string {
+func Location(i oauth.Issuer, kind, state string, err error) string {
 	if err != nil || state == pending.Open {
 		state = Expired
 	}
-	return i.Path(oauth.DevicePath) + "/done?state=" + state
+	path := oauth.DevicePath
+	if kind == pending.Backchannel {
+		path = oauth.ApprovePath
+	}
+	return i.Path(path) + "/done?state=" + state
+}
+
+// State is what such an address says.
+func State(r *http.Request) string {
+	if state := r.URL.Query().Get("state"); state == pending.Approved || state == pending.Refused {
+		return state
+	}
+	return Expired
 }
 
 func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
@@ -321,5 +329,5 @@ func (h *Handler) start(r *http.Request, typed string) (location string, cookies
 		return started.URL, started.Cookies, nil
 	}
 	state, _, err := h.Pending.Finish(ctx, h.Clients.Clients, *started.Ending, started.Journey, ask.Journey.Context, now)
-	return Location(h.Issuer, state, err), started.Cookies, nil
+	return Location(h.Issuer, pending.Device, state, err), started.Cookies, nil
 }

@@ -84,6 +84,9 @@ func (h *Handler) Document() ([]byte, error) {
 		"request_uri_parameter_supported":                false,
 		"authorization_response_iss_parameter_supported": true,
 	}
+	m["backchannel_authentication_endpoint"] = h.Issuer.URL(oauth.BackchannelPath)
+	m["backchannel_token_delivery_modes_supported"] = []string{"poll"}
+	m["backchannel_user_code_parameter_supported"] = false
 	if len(h.ACRs) > 0 {
 		m["acr_values_supported"] = h.ACRs
 	}

@@ -27,13 +27,19 @@ type Note struct {
 	Absolute  int64    `json:"a"` // seconds a grant lives
 }
 
-// Is reports whether a journey's note is one of this room's.
-func Is(note json.RawMessage) bool {
+// KindOf is the kind of a journey's note, "" when it is none of this room's.
+func KindOf(note json.RawMessage) string {
 	var n struct {
 		Kind string `json:"pending"`
 	}
-	return json.Unmarshal(note, &n) == nil && n.Kind != ""
+	if json.Unmarshal(note, &n) != nil {
+		return ""
+	}
+	return n.Kind
 }
+
+// Is reports whether a journey's note is one of this room's.
+func Is(note json.RawMessage) bool { return KindOf(note) != "" }
 
 func read(note json.RawMessage) (*Note, error) {
 	n := &Note{}

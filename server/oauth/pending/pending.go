@@ -42,7 +42,6 @@ type Record struct {
 	Code      string   `json:"uc,omitempty"` // what the person types in
 	Message   string   `json:"m,omitempty"`  // binding message
 	Place     string   `json:"p,omitempty"`  // network address that asks
-	Token     string   `json:"n,omitempty"`  // with which the client wants to be told
 	Begun     int      `json:"b,omitempty"`  // journeys begun for it
 	Interval  int64    `json:"i"`            // seconds between two questions
 	Asked     int64    `json:"a,omitempty"`  // when the client asked last, in milliseconds since 1970
@@ -145,6 +144,15 @@ func (s *Store) change(ctx context.Context, key string, now time.Time, do func(*
 // isTold: the client is told so, and the record has changed by it.
 func isTold(err error) bool { return errors.Is(err, errPending) || errors.Is(err, errSlow) }
 
+// Look reads a record that is open still.
+func (s *Store) Look(ctx context.Context, key string, now time.Time) (*Record, error) {
+	r, _, err := s.get(ctx, key, now)
+	if err == nil && (r.State != Open || now.Unix() >= r.Expires) {
+		err = ErrGone
+	}
+	return r, err
+}
+
 // Begin is called before a journey is begun for a record: it is open still, and not begun too often.
 func (s *Store) Begin(ctx context.Context, key string, now time.Time) (*Record, error) {
 	var out Record
@@ -191,11 +199,10 @@ func (s *Store) Poll(ctx context.Context, kind, secret, client string, now time.
 		if now.Unix() >= r.Expires {
 			return errExpired
 		}
-		told := r.Token != "" && r.State != Open // it was told that there is an answer, and need not wait for its turn
 		since := now.UnixMilli() - r.Asked
 		r.Asked = now.UnixMilli()
 		switch {
-		case since < r.Interval*1000 && !told:
+		case since < r.Interval*1000:
 			r.Interval = min(r.Interval+slower, slowest)
 			return errSlow
 		case r.State == Refused:

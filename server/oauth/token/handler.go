@@ -88,7 +88,7 @@ func grantOf(name string) grant {
 
 // GrantTypes lists what grantOf knows, for the metadata.
 func GrantTypes() []string {
-	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion, oauth.GrantDevice}
+	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion, oauth.GrantDevice, oauth.GrantBackchannel}
 }
 
 // ServeHTTP answers a token request.
