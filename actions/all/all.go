@@ -46,6 +46,7 @@ func Actions(n Needs) (action.Registry, error) {
 		ask.Choice(),
 		ask.Message(),
 		ask.Consent(n.Directory),
+		ask.Approve(),
 		password.Verify(password.Verifier{Directory: n.Directory, Hasher: n.Hasher, Region: n.Region, Pseudonym: n.Pseudonym}),
 		password.Set(password.Setter{Hasher: n.Hasher}),
 		passkey.Verify(n.Passkeys),

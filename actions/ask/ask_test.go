@@ -166,3 +166,22 @@ func TestConsent(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 }
+
+// TestApprove: asked each time, with what tells the person whether it is they who asked; a yes is evidence about the subject alone.
+func TestApprove(t *testing.T) {
+	s := at.New(t, ask.Approve(), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "tv", ClientName: "Television", Scopes: []string{"openid"},
+		Approve: &journey.Approve{Kind: "device", Code: "WDJB-MJHT", Message: "unseen beside a code", Place: "198.51.100.7"}}})
+	p := at.Asks(t, s.Enter(), "").Prompt
+	if len(p.Body) != 3 || p.Body[0].Args["code"] != "WDJB-MJHT" || p.Body[1].Args["address"] != "198.51.100.7" || len(p.Rows) != 1 {
+		t.Errorf("%+v", p)
+	}
+	at.Want(t, s.Press("refuse"), "refused")
+	res := at.Want(t, s.Press(""), "approved")
+	if e := res.Evidence; len(e) != 1 || e[0].Subject != "ann" || !e[0].Facts.Has(verdict.Approved) || len(e[0].AMR) > 0 || len(res.Writes) > 0 {
+		t.Errorf("%+v", e)
+	}
+	ciba := at.New(t, ask.Approve(), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "desk", Approve: &journey.Approve{Kind: "backchannel", Message: "Order 4711"}}})
+	if p := at.Asks(t, ciba.Enter(), "").Prompt; p.Body[0].Args["message"] != "Order 4711" {
+		t.Errorf("%+v", p.Body)
+	}
+}

@@ -54,6 +54,7 @@ const (
 	FieldPassword    FieldType = "password"
 	FieldNewPassword FieldType = "new_password"
 	FieldCode        FieldType = "code"
+	FieldUserCode    FieldType = "user_code" // of a device: letters, shown again when it was wrong
 	FieldText        FieldType = "text"
 	FieldName        FieldType = "name"
 	FieldPhone       FieldType = "phone"

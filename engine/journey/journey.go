@@ -51,7 +51,16 @@ type Request struct {
 	Session      string          `json:"session,omitempty"`    // public id of the session the browser came with; its evidence is read, aged, by session.check
 	Details      json.RawMessage `json:"authorization_details,omitempty"`
 	Theme        string          `json:"theme,omitempty"`
-	Context      json.RawMessage `json:"ctx,omitempty"` // the authorization server's own note; neither steps nor hooks see it
+	Approve      *Approve        `json:"approve,omitempty"` // what waits elsewhere for the person's word
+	Context      json.RawMessage `json:"ctx,omitempty"`     // the authorization server's own note; neither steps nor hooks see it
+}
+
+// Approve is what ask.approve asks about: Kind is device or backchannel; Code is what the device shows, Message what the asking app does.
+type Approve struct {
+	Kind    string `json:"kind"`
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	Place   string `json:"place,omitempty"` // network address that asks
 }
 
 // Binding is the secret that makes a handle usable, kept as SHA-256. The previous value works until Until or until the

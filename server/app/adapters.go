@@ -7,13 +7,11 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/engine/action"
-	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/engine/walk"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/authorize"
 )
 
 // authenticator is the one door between the wings, seen from the authorization server.
@@ -51,11 +49,11 @@ func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) 
 	if err != nil {
 		return ended, err
 	}
-	g, err := authorize.Grant(v, j.Request.Context, e.s.now())
+	granted, err := e.s.waiting.Allowed(v, j)
 	if err != nil {
 		return ended, fmt.Errorf("grant: %w", err)
 	}
-	ended.Writes = append(ended.Writes, identity.PutGrant{Grant: g})
+	ended.Writes = append(ended.Writes, granted...)
 	detail, err := json.Marshal(map[string]any{"flow": v.Flow, "acr": v.ACR, "amr": v.AMR})
 	if err != nil {
 		return ended, err

@@ -20,6 +20,7 @@ import (
 	"github.com/stile-id/stile/scripts/host"
 	"github.com/stile-id/stile/server/app/hooks"
 	"github.com/stile-id/stile/server/app/outgoing"
+	"github.com/stile-id/stile/server/app/waiting"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/connect/mail"
@@ -82,6 +83,7 @@ type Server struct {
 	teller    *logout.Teller
 	meter     *meter.Meter
 	scripts   *hooks.Hooks
+	waiting   *waiting.Room
 	trails    *trails.Trails // nil when none are kept
 	draining  draining
 	notice    time.Duration

@@ -14,19 +14,21 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
-	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/app/certificates"
 	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
+	"github.com/stile-id/stile/server/app/waiting"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/assertion"
 	"github.com/stile-id/stile/server/oauth/authorize"
+	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/bff"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
+	"github.com/stile-id/stile/server/oauth/device"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/gateway"
 	"github.com/stile-id/stile/server/oauth/introspect"
@@ -35,6 +37,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
 	"github.com/stile-id/stile/server/oauth/object"
+	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/pushed"
 	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/revoke"
@@ -94,7 +97,8 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
-	(&token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Now: s.now, Log: s.log}).Mount(r)
+	s.waiting = &waiting.Room{Pending: &pending.Store{Transient: s.transient, Random: rand.Reader}, Pages: s.pages, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake}, Now: s.now}
+	(&token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.waiting.Pending, Now: s.now, Log: s.log}).Mount(r)
 	asked := &introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}
 	asked.Mount(r)
 	forward, err := gateway.New(issuer, s.file.Gateways, auth, asked, s.now, s.log)
@@ -110,9 +114,10 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
 	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
-	s.journeys.Finish = func(ctx context.Context, e journey.Ending, id string, q journey.Request) (string, error) {
-		return front.Finish(ctx, e, id, q.Context)
-	}
+	s.journeys.Finish = s.waiting.Finish(front, registry)
+	s.waiting.Mount(r, device.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address,
+		Problem: s.problem, Log: s.log}, backchannel.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Directory: s.Store, Tokens: made,
+		Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log})
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)

@@ -28,6 +28,8 @@ const (
 	GrantCode        = "authorization_code"
 	GrantRefresh     = "refresh_token"
 	GrantCredentials = "client_credentials"
+	GrantDevice      = "urn:ietf:params:oauth:grant-type:device_code"    // RFC 8628
+	GrantBackchannel = "urn:openid:params:grant-type:ciba"               // OpenID CIBA Core
 	GrantAssertion   = "urn:ietf:params:oauth:grant-type:jwt-bearer"     // RFC 7523
 	GrantExchange    = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693
 )
@@ -139,6 +141,17 @@ type Flows struct {
 	Default string   `json:"default,omitempty" jsonschema_description:"The flow that signs people in."`
 	Create  string   `json:"create,omitempty" jsonschema_description:"The flow for prompt=create."`
 	Others  []string `json:"others,omitempty" jsonschema_description:"Flows an essential acr may pick, in order, after the default."`
+
+	Device      string `json:"device,omitempty" jsonschema_description:"The flow in which a person decides about a device that shows a code. It ends behind ask.approve."`
+	Backchannel string `json:"backchannel,omitempty" jsonschema_description:"The flow in which a person decides about a backchannel request. It ends behind ask.approve."`
+}
+
+// Waits is the flow that decides about what waits: a device or a backchannel request.
+func (f Flows) Waits(kind string) string {
+	if kind == "device" {
+		return f.Device
+	}
+	return f.Backchannel
 }
 
 // Exchange is what a client may exchange tokens for.
@@ -151,7 +164,7 @@ type Exchange struct {
 // All lists the flows, the default first.
 func (f Flows) All() []string {
 	var out []string
-	for _, n := range append([]string{f.Default, f.Create}, f.Others...) {
+	for _, n := range append([]string{f.Default, f.Create, f.Device, f.Backchannel}, f.Others...) {
 		if n != "" && !slices.Contains(out, n) {
 			out = append(out, n)
 		}
@@ -161,7 +174,7 @@ func (f Flows) All() []string {
 
 // Has reports whether the client may (still) use the flow.
 func (f Flows) Has(flow string) bool {
-	return flow != "" && (flow == f.Default || flow == f.Create || slices.Contains(f.Others, flow))
+	return flow != "" && (flow == f.Default || flow == f.Create || flow == f.Device || flow == f.Backchannel || slices.Contains(f.Others, flow))
 }
 
 // Lifetimes bound what a client gets.

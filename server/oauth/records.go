@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/stile-id/stile/engine/verdict"
 )
 
 // Asked is what a grant keeps of its authorization request (identity.Grant.Request).
@@ -44,15 +46,24 @@ func (c Confirm) Type() string {
 	return "Bearer"
 }
 
+// ProvedBy is what a grant keeps of a verdict.
+func ProvedBy(v *verdict.Verdict) Proved {
+	p := Proved{ACR: v.ACR, AMR: v.AMR, Version: v.Version, Claims: v.Claims}
+	if !v.AuthTime.IsZero() {
+		p.AuthTime = v.AuthTime.Unix()
+	}
+	return p
+}
+
 // ReadRecords reads the two notes of a grant back.
-func ReadRecords(request, verdict json.RawMessage) (a Asked, p Proved, err error) {
+func ReadRecords(request, proved json.RawMessage) (a Asked, p Proved, err error) {
 	if len(request) > 0 {
 		if err := json.Unmarshal(request, &a); err != nil {
 			return a, p, fmt.Errorf("read a grant's request: %w", err)
 		}
 	}
-	if len(verdict) > 0 {
-		if err := json.Unmarshal(verdict, &p); err != nil {
+	if len(proved) > 0 {
+		if err := json.Unmarshal(proved, &p); err != nil {
 			return a, p, fmt.Errorf("read a grant's verdict: %w", err)
 		}
 	}
@@ -85,4 +96,9 @@ const (
 	UserinfoPath   = "/userinfo"
 	LogoutPath     = "/logout"
 	KeysPath       = "/jwks"
+
+	DeviceAuthorizationPath = "/device_authorization"
+	DevicePath              = "/device" // where people type codes in
+	BackchannelPath         = "/bc-authorize"
+	ApprovePath             = "/approve" // where links of backchannel requests lead
 )

@@ -127,6 +127,8 @@ func attributes(f action.Field, policy *action.PasswordUI) template.HTMLAttr {
 		return template.HTMLAttr(`autocomplete="new-password"` + rules + ` enterkeyhint="go"` + plain) //nolint:gosec // constants and numbers
 	case action.FieldCode:
 		return `class="code" type="text" inputmode="numeric" autocomplete="one-time-code" enterkeyhint="go"` + plain + ` dir="ltr"`
+	case action.FieldUserCode:
+		return `class="code" type="text" inputmode="text" autocomplete="off" autocapitalize="characters" spellcheck="false" enterkeyhint="go" dir="ltr"`
 	case action.FieldName:
 		return `type="text" autocomplete="name" dir="auto"`
 	case action.FieldPhone:

@@ -84,7 +84,16 @@ type Request struct {
 	IP           string          `json:"ip,omitempty" jsonschema_description:"Network address. Default: 192.0.2.1."`
 	UserAgent    string          `json:"user_agent,omitempty" jsonschema_description:"What the browser calls itself."`
 	Session      string          `json:"session,omitempty" jsonschema_description:"The given session this browser comes with; none where the file gives every case one."`
+	Approve      *Approve        `json:"approve,omitempty" jsonschema_description:"What waits elsewhere for the person's word."`
 	Details      json.RawMessage `json:"authorization_details,omitempty" jsonschema_description:"Rich authorization request."`
+}
+
+// Approve is a device or a backchannel request that waits.
+type Approve struct {
+	Kind    string `json:"kind" jsonschema:"required,enum=device,enum=backchannel" jsonschema_description:"What waits."`
+	Code    string `json:"code,omitempty" jsonschema_description:"The code a device shows."`
+	Message string `json:"message,omitempty" jsonschema_description:"The message the asking app shows."`
+	Place   string `json:"place,omitempty" jsonschema_description:"Network address that asks."`
 }
 
 // Exchange is one call of a connector and its answer. Calls alike are answered in turn; the last answer goes on being given.

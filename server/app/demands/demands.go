@@ -9,6 +9,7 @@ import (
 
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/watch"
@@ -23,6 +24,7 @@ func Check(file *config.File, set watch.Compiled) diag.Problems {
 		j.flows()
 		j.assurance()
 		j.silence()
+		j.approval()
 	}
 	return out
 }
@@ -57,6 +59,8 @@ func (j judge) flows() {
 	}
 	one(j.client.Flows.Default, j.here("flows", "default"))
 	one(j.client.Flows.Create, j.here("flows", "create"))
+	one(j.client.Flows.Device, j.here("flows", "device"))
+	one(j.client.Flows.Backchannel, j.here("flows", "backchannel"))
 	for n, name := range j.client.Flows.Others {
 		one(name, j.here("flows", "others", strconv.Itoa(n)))
 	}
@@ -80,6 +84,27 @@ func (j judge) assurance() {
 	}
 	if c := j.client.Flows.Create; j.set.Programs[c] != nil && !reaches(c) {
 		j.out.Add("STILE-C14", j.here("flows", "create"), hint, "client %q demands %s, and flow %s, which makes its accounts, does not reach that", j.client.ID, demand, c)
+	}
+	for _, f := range []struct{ key, name string }{{"device", j.client.Flows.Device}, {"backchannel", j.client.Flows.Backchannel}} {
+		if j.set.Programs[f.name] != nil && !reaches(f.name) {
+			j.out.Add("STILE-C14", j.here("flows", f.key), hint, "client %q demands %s, and flow %s, which decides about what waits, does not reach that", j.client.ID, demand, f.name)
+		}
+	}
+}
+
+// approval (STILE-C16): a flow that decides about what waits elsewhere ends only behind the person's own yes. Nothing of the browser or device that
+// asked can be in it: the journey is walked in a browser of the person's, so what that browser remembers, a session, may say who they are and never that they
+// agree. A flow with an end that approves nothing could only be answered by the asking side, which is not there.
+func (j judge) approval() {
+	for _, f := range []struct{ key, name string }{{"device", j.client.Flows.Device}, {"backchannel", j.client.Flows.Backchannel}} {
+		for _, e := range j.set.Proofs[f.name].Ends {
+			if e.Facts.Has(verdict.Approved) {
+				continue
+			}
+			j.out.Add("STILE-C16", j.here("flows", f.key), "lead every end of the flow through ask.approve",
+				"client %q lets flow %s decide about what waits elsewhere, and it can end without the person's yes: %s", j.client.ID, f.name, strings.Join(e.Path, ", "))
+			break
+		}
 	}
 }
 

@@ -69,11 +69,7 @@ func Grant(v *verdict.Verdict, note json.RawMessage, now time.Time) (identity.Gr
 	if err != nil {
 		return identity.Grant{}, fmt.Errorf("make a grant: %w", err)
 	}
-	proved := oauth.Proved{ACR: v.ACR, AMR: v.AMR, Version: v.Version, Claims: v.Claims}
-	if !v.AuthTime.IsZero() {
-		proved.AuthTime = v.AuthTime.Unix()
-	}
-	kept, err := json.Marshal(proved)
+	kept, err := json.Marshal(oauth.ProvedBy(v))
 	if err != nil {
 		return identity.Grant{}, fmt.Errorf("make a grant: %w", err)
 	}

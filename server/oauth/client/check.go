@@ -169,7 +169,7 @@ func (k *checker) grants() {
 		c.GrantTypes = []string{oauth.GrantCode}
 	}
 	for _, g := range c.GrantTypes {
-		if !slices.Contains([]string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion}, g) {
+		if !slices.Contains([]string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion, oauth.GrantDevice, oauth.GrantBackchannel}, g) {
 			k.problem("grant type %q is not offered", g)
 		}
 	}
@@ -189,10 +189,21 @@ func (k *checker) grants() {
 	if slices.Contains(c.GrantTypes, oauth.GrantAssertion) && !c.Confidential() {
 		k.problem("assertions need a client that authenticates")
 	}
-	if slices.Contains(c.GrantTypes, oauth.GrantRefresh) && !code {
+	device, backchannel := slices.Contains(c.GrantTypes, oauth.GrantDevice), slices.Contains(c.GrantTypes, oauth.GrantBackchannel)
+	person := code || device || backchannel
+	if slices.Contains(c.GrantTypes, oauth.GrantRefresh) && !person {
 		k.problem("refresh_token needs authorization_code beside it")
 	}
-	if len(c.Scopes) == 0 && code {
+	if device != (c.Flows.Device != "") {
+		k.problem("flows.device and the grant type %s come together", oauth.GrantDevice)
+	}
+	if backchannel != (c.Flows.Backchannel != "") {
+		k.problem("flows.backchannel and the grant type %s come together", oauth.GrantBackchannel)
+	}
+	if backchannel && !c.Confidential() {
+		k.problem("backchannel requests need a client that authenticates")
+	}
+	if len(c.Scopes) == 0 && person {
 		c.Scopes = []string{"openid"}
 	}
 	for _, s := range c.Scopes {

@@ -94,7 +94,7 @@ func TestS034_MetadataIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if endpoints != 8 {
+	if endpoints != 10 {
 		t.Errorf("%d endpoints are told", endpoints)
 	}
 	for name, want := range map[string]string{

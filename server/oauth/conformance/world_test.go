@@ -27,9 +27,11 @@ import (
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authorize"
+	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
+	"github.com/stile-id/stile/server/oauth/device"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
@@ -37,6 +39,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
 	jar "github.com/stile-id/stile/server/oauth/object"
+	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/pushed"
 	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/revoke"
@@ -71,6 +74,8 @@ type world struct {
 	clients  []oauth.Client
 	grants   *live.Grants
 	people   *people
+	asks     []device.Question
+	notices  []backchannel.Notice
 	auth     *authorize.Handler
 	token    *token.Handler
 	intro    *introspect.Handler
@@ -110,12 +115,28 @@ type people struct {
 	change  func(*verdict.Verdict)
 	request oauth.Request // the last one
 	cookies []string
+	begun   int
+	decline bool // whoever is asked about what waits elsewhere says no
+}
+
+// grants is what the last turn of a journey writes.
+func (p *people) grants(v *verdict.Verdict, note json.RawMessage, now time.Time) ([]identity.Write, error) {
+	if !pending.Is(note) {
+		g, err := authorize.Grant(v, note, now)
+		return []identity.Write{identity.PutGrant{Grant: g}}, err
+	}
+	g, ok, err := pending.Grant(v, note, now)
+	if !ok {
+		return nil, err
+	}
+	return []identity.Write{identity.PutGrant{Grant: g}}, err
 }
 
 func (p *people) Begin(ctx context.Context, r oauth.Request) (oauth.Started, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.request = r
+	p.begun++
 	id := rand.Text()
 	if p.url != "" {
 		return oauth.Started{URL: p.url, Journey: id, Cookies: p.cookies}, nil
@@ -127,14 +148,21 @@ func (p *people) Begin(ctx context.Context, r oauth.Request) (oauth.Started, err
 	v := &verdict.Verdict{Journey: id, Flow: r.Flow, Version: "v1", Client: r.Journey.Client, Subject: ann, Session: "sid-ann", ACR: basicACR,
 		AMR: []string{"pwd"}, AuthTime: now, Claims: map[string]json.RawMessage{"tier": json.RawMessage(`"gold"`), "sub": json.RawMessage(`"` + bob + `"`)},
 		Evidence: []verdict.Evidence{{Method: "password", Facts: verdict.Set(verdict.Knowledge), Subject: ann, At: now}}}
+	if r.Journey.Approve != nil {
+		v.Scope = r.Journey.Scopes
+		v.Evidence = append(v.Evidence, verdict.Evidence{Method: "approval", Facts: verdict.Set(verdict.Approved), Subject: ann, At: now})
+		if p.decline {
+			return oauth.Started{Journey: id, Ending: &journey.Ending{Denied: &journey.Denial{Code: "access_denied"}}}, nil
+		}
+	}
 	if p.change != nil {
 		p.change(v)
 	}
-	g, err := authorize.Grant(v, r.Journey.Context, now)
+	writes, err := p.grants(v, r.Journey.Context, now)
 	if err != nil {
 		return oauth.Started{}, err
 	}
-	if err := p.w.store.Apply(ctx, []identity.Write{identity.PutGrant{Grant: g}}, nil); err != nil {
+	if err := p.w.store.Apply(ctx, writes, nil); err != nil {
 		return oauth.Started{}, err
 	}
 	return oauth.Started{Journey: id, Ending: &journey.Ending{Verdict: v}}, nil
@@ -233,7 +261,20 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 			w.farewell = f
 			rw.WriteHeader(http.StatusOK)
 		}}
+	w.token.Pending = &pending.Store{Transient: w.limits, Random: rand.Reader}
 	w.router = mux.NewRouter()
+	(&backchannel.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Directory: w.store, Tokens: w.tokens,
+		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym, Random: rand.Reader, Address: client.Address,
+		Tell: func(_ context.Context, n backchannel.Notice) error { w.notices = append(w.notices, n); return nil },
+		Ask: func(rw http.ResponseWriter, _ *http.Request, c *oauth.Client) {
+			_, _ = rw.Write([]byte("ask " + c.Name))
+		},
+		Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}).Mount(w.router)
+	(&device.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: client.Address,
+		Ask: func(rw http.ResponseWriter, _ *http.Request, q device.Question) {
+			w.asks = append(w.asks, q)
+			rw.WriteHeader(http.StatusOK)
+		}, Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}).Mount(w.router)
 	w.token.Mount(w.router)
 	w.intro.Mount(w.router)
 	w.user.Mount(w.router)

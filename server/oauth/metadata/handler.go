@@ -68,6 +68,7 @@ func (h *Handler) Document() ([]byte, error) {
 		"authorization_endpoint":                                   h.Issuer.URL(oauth.AuthorizePath),
 		"token_endpoint":                                           h.Issuer.URL(oauth.TokenPath),
 		"userinfo_endpoint":                                        h.Issuer.URL(oauth.UserinfoPath),
+		"device_authorization_endpoint":                            h.Issuer.URL(oauth.DeviceAuthorizationPath),
 		"introspection_endpoint":                                   h.Issuer.URL(oauth.IntrospectPath),
 		"revocation_endpoint":                                      h.Issuer.URL(oauth.RevokePath),
 		"end_session_endpoint":                                     h.Issuer.URL(oauth.LogoutPath),
@@ -102,7 +103,8 @@ func (h *Handler) Document() ([]byte, error) {
 	if h.MTLS != "" {
 		m["tls_client_certificate_bound_access_tokens"] = true
 		aliases := map[string]string{}
-		for name, path := range map[string]string{"token": oauth.TokenPath, "introspection": oauth.IntrospectPath, "revocation": oauth.RevokePath, "userinfo": oauth.UserinfoPath, "pushed_authorization_request": oauth.PushPath} {
+		for name, path := range map[string]string{"token": oauth.TokenPath, "introspection": oauth.IntrospectPath, "revocation": oauth.RevokePath, "userinfo": oauth.UserinfoPath, "pushed_authorization_request": oauth.PushPath,
+			"device_authorization": oauth.DeviceAuthorizationPath, "backchannel_authentication": oauth.BackchannelPath} {
 			aliases[name+"_endpoint"] = h.MTLS.URL(path)
 		}
 		if h.MTLS != h.Issuer {
@@ -115,6 +117,9 @@ func (h *Handler) Document() ([]byte, error) {
 	if len(h.Details) > 0 {
 		m["authorization_details_types_supported"] = h.Details
 	}
+	m["backchannel_authentication_endpoint"] = h.Issuer.URL(oauth.BackchannelPath)
+	m["backchannel_token_delivery_modes_supported"] = []string{"poll"}
+	m["backchannel_user_code_parameter_supported"] = false
 	if len(h.ACRs) > 0 {
 		m["acr_values_supported"] = h.ACRs
 	}

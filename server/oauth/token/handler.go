@@ -20,6 +20,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
+	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -37,6 +38,7 @@ type Handler struct {
 	Judge   ExchangeHook // of token exchanges; nil: the settings alone decide
 
 	Assertions *assertion.Issuers // nil: nobody's are trusted
+	Pending    *pending.Store
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -83,13 +85,17 @@ func grantOf(name string) grant {
 		return exchange
 	case oauth.GrantAssertion:
 		return assert
+	case oauth.GrantDevice:
+		return waiting(pending.Device, "device_code")
+	case oauth.GrantBackchannel:
+		return waiting(pending.Backchannel, "auth_req_id")
 	}
 	return nil
 }
 
 // GrantTypes lists what grantOf knows, for the metadata.
 func GrantTypes() []string {
-	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion}
+	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion, oauth.GrantDevice, oauth.GrantBackchannel}
 }
 
 // ServeHTTP answers a token request.
