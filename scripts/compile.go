@@ -14,6 +14,7 @@ import (
 
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/scripts/faults"
 	"github.com/stile-id/stile/scripts/reading"
 	"github.com/stile-id/stile/scripts/worker"
 )
@@ -25,6 +26,7 @@ type Set struct {
 
 	functions map[string]check.Function
 	reads     map[string][]check.Read
+	tests     map[string][]check.Test
 	index     map[string]int
 }
 
@@ -43,6 +45,9 @@ func (s *Set) Functions() map[string]check.Function { return s.functions }
 // Reads lists the paths an expression reads.
 func (s *Set) Reads(expression string) []check.Read { return s.reads[expression] }
 
+// Tests lists the plain comparisons an expression makes.
+func (s *Set) Tests(expression string) []check.Test { return s.tests[expression] }
+
 // Index is an expression's place in Cases.
 func (s *Set) Index(expression string) (int, bool) {
 	i, ok := s.index[expression]
@@ -53,7 +58,7 @@ func (s *Set) Index(expression string) (int, bool) {
 // folder, with slashes; imports are found from there.
 func Compile(src check.HookSource) (*Set, diag.Problems) {
 	var ps diag.Problems
-	s := &Set{functions: map[string]check.Function{}, reads: map[string][]check.Read{}, index: map[string]int{}}
+	s := &Set{functions: map[string]check.Function{}, reads: map[string][]check.Read{}, tests: map[string][]check.Test{}, index: map[string]int{}}
 	if src.File != "" {
 		s.hookFile(src, &ps)
 	}
@@ -95,7 +100,7 @@ func (s *Set) hookFile(src check.HookSource, ps *diag.Problems) {
 	}
 	s.Hooks = program(b.code, way)
 	t := reading.New(tree, b.code, way.find, &found)
-	t.Check(false)
+	faults.Find(t, false)
 	t.Exported(b.exports, s.functions)
 	if found.Failed() {
 		return

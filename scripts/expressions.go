@@ -11,6 +11,7 @@ import (
 
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/scripts/faults"
 	"github.com/stile-id/stile/scripts/reading"
 	"github.com/stile-id/stile/scripts/worker"
 )
@@ -106,8 +107,8 @@ func (s *Set) expression(e check.Expression, ps *diag.Problems) bool {
 		return false
 	}
 	t := reading.New(tree, wrapped, find, ps)
-	t.Check(true)
-	s.reads[e.Name] = t.ExpressionReads(only)
+	faults.Find(t, true)
+	s.reads[e.Name], s.tests[e.Name] = t.ExpressionReads(only), t.ExpressionTests(only)
 	return len(*ps) == before
 }
 

@@ -41,6 +41,9 @@ func TestPathsAreReadOffTheArgument(t *testing.T) {
 		`export function a() { return arguments[0].vars }`:                                                                   "",
 		`export function a({ output }) { output.tier = "x"; return output }`:                                                 "output",
 		`export function a({ evidence }) { for (const e of evidence) if (e.x) return e }`:                                    "evidence",
+		`export function a({ outcome, output }) { const c = outcome === "ok" ? output : {}; return c.tier }`:                 "outcome output.tier",
+		`export function a({ output }) { const c = output ?? {}; return c.tier }`:                                            "output.tier",
+		`export function a({ vars }) { const c = vars.on ? vars.a : vars.b; return c.tier }`:                                 "vars.a vars.b vars.on",
 		"export const a = ({ subject }) => `${subject.id}`":                                                                  "subject.id",
 	} {
 		s, ps := compile(strings.ReplaceAll(code, "(ctx)", "(ctx: any)"))

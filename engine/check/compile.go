@@ -4,10 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/check/naming"
+	"github.com/stile-id/stile/engine/check/wiring"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/engine/settings"
@@ -58,10 +61,6 @@ func (c *Compiler) Compile(src Source) (*Program, diag.Problems) {
 	b.program.Inputs = src.Flow.Inputs
 	b.program.Start = b.flow(src, "", nil)
 	b.consent()
-	if !b.problems.Failed() && !b.flawed {
-		b.graph()
-		b.data()
-	}
 	b.problems = b.problems.Unique()
 	b.program.Flawed = b.flawed
 	if b.problems.Failed() {
@@ -82,8 +81,6 @@ type build struct {
 		Sum([]byte) []byte
 	}
 	bound   map[*flow.Step]binding
-	order   []*place // nodes in source order, for stable messages
-	reads   []reading
 	calling []string
 }
 
@@ -106,23 +103,15 @@ func (b *build) bind(a action.Action, s *flow.Step) binding {
 	return made
 }
 
-// place ties a node to what was written.
-type place struct {
-	node *Node
-	step *flow.Step
-}
-
-// quiet reports whether the flow's own problems were told already: a sub-flow called twice is walked twice and told once.
 func (b *build) add(code string, at diag.Pos, hint, format string, args ...any) {
 	b.problems.Add(code, at, hint, format, args...)
 }
 
 func (b *build) accept(f *flow.Flow) {
-	known := []string{"one-factor", "two-factor", "identified", "new-account", "knowledge", "possession", "inherence", "phishing-resistant", "user-verified", "email-proved", "recovery-proved", "vouched-one", "vouched-two"}
 	for _, a := range f.Accept {
 		for i, name := range a.AnyOf {
 			if _, _, ok := verdict.Any(name); !ok && name != "" {
-				b.add("STILE-F08", a.Facts[i], near(name, known), "%q is no fact", name)
+				naming.Fact(&b.problems, a.Facts[i], name)
 			}
 		}
 		formula, _, ok := verdict.Any(a.AnyOf...)
@@ -144,17 +133,15 @@ func (b *build) flow(src Source, scope string, ret func(end string) string) stri
 	set, cases := b.hooks(src, scope)
 	vars := map[string]flow.Variable{}
 	for _, v := range f.Vars {
-		if first && v.Default == nil {
-			b.add("STILE-D04", v.At, "add `default:`; reading a var must never find nothing", "var %s has no default", v.Name)
+		if first {
+			naming.Default(&b.problems, v)
 		}
 		vars[v.Name] = v
 	}
-	if f.Start != "" && f.Step(f.Start) == nil {
-		b.add("STILE-G01", f.StartAt, nearStep(f, f.Start, "name a step of this flow"), "the flow starts at %q, which is no step", f.Start)
-	}
+	wiring.Start(&b.problems, f)
 	for i := range f.Steps {
 		if len(b.program.Nodes) > MaxNodes {
-			b.add("STILE-G11", f.At, "use fewer or smaller sub-flows", "the flow with its sub-flows has more than %d steps", MaxNodes)
+			wiring.TooLarge(&b.problems, f, MaxNodes)
 			return ""
 		}
 		b.step(src, &f.Steps[i], scope, ret, set, cases[f.Steps[i].Name], vars)
@@ -166,24 +153,14 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 	a, known := b.c.world.Registry[s.Use]
 	if !known {
 		if s.Use != "" {
-			names := make([]string, 0, len(b.c.world.Registry))
-			for n := range b.c.world.Registry {
-				names = append(names, n)
-			}
-			slices.Sort(names)
-			hint := "the reference lists all actions"
-			if near := flow.Nearest(s.Use, names); near != "" {
-				hint = "did you mean `" + near + "`?"
-			}
-			b.add("STILE-F09", s.UseAt, hint, "there is no action %q", s.Use)
+			naming.Action(&b.problems, s, slices.Sorted(maps.Keys(b.c.world.Registry)))
 		}
-		b.targets(src.Flow, s)
+		wiring.Targets(&b.problems, src.Flow, s)
 		return
 	}
 	n := &Node{Path: scope + s.Name, Scope: scope, Step: s.Name, At: s.At, EdgeAt: map[action.Outcome]diag.Pos{}, Spec: a.Spec, Bind: a.Bind, Before: s.Before, After: s.After,
 		Hooks: set, Cases: cases, Vars: vars, Inputs: src.Flow.Inputs, scriptless: src.Flow.Hooks == "", Next: map[action.Outcome]string{}}
 	b.program.Nodes[n.Path] = n
-	b.order = append(b.order, &place{node: n, step: s})
 	told := len(b.problems)
 	fits, err := b.c.schemas.Fits(a.Spec.Config)
 	if err == nil {
@@ -202,19 +179,15 @@ func (b *build) step(src Source, s *flow.Step, scope string, ret func(string) st
 		if len(b.problems) == told {
 			b.add("STILE-F10", settingAt(s, "", false), "see the action's page", "%v", err)
 		}
-		b.targets(src.Flow, s)
+		wiring.Targets(&b.problems, src.Flow, s)
 		return
 	}
 	for _, p := range bound.Problems {
 		b.add("STILE-F10", settingAt(s, p.Setting, p.OfKey), p.Hint, "%s", p.Message)
 	}
 	n.Contract = bound.Contract
-	if n.Contract.Calls != "" && s.Before+s.After != "" {
-		at := s.BeforeAt
-		if s.Before == "" {
-			at = s.AfterAt
-		}
-		b.add("STILE-G10", at, "put the hook on a step inside the called flow", "step %s runs another flow, which has no place for a hook", s.Name)
+	if n.Contract.Calls != "" {
+		wiring.Around(&b.problems, s)
 	}
 	if _, static := n.With.Static(); static && s.Before == "" {
 		n.Bound = &bound
@@ -260,14 +233,6 @@ func settingAt(s *flow.Step, setting string, ofKey bool) diag.Pos {
 		return n.At
 	}
 	return s.At
-}
-
-func nearStep(f *flow.Flow, name, otherwise string, ends ...string) string {
-	var names []string
-	for _, s := range f.Steps {
-		names = append(names, s.Name)
-	}
-	return meant(name, append(names, ends...), otherwise)
 }
 
 // consent adds the step that is walked after done for clients that ask for consent.

@@ -36,6 +36,8 @@ type HookSet interface {
 	Functions() map[string]Function
 	// Reads lists the paths an expression reads (`steps.who.domain`).
 	Reads(expression string) []Read
+	// Tests lists the plain comparisons an expression makes on paths.
+	Tests(expression string) []Test
 	// Call runs one function or one list of expressions in a worker. Any failure of the script (thrown, too slow, too
 	// big, killed, busy) is an error for which errors.Is(err, ErrHook) holds; a cancelled ctx is returned as it is.
 	Call(ctx context.Context, c HookCall) (HookResult, error)
@@ -47,10 +49,14 @@ type Function struct {
 	Reads   []Read   // paths read from its destructured argument: request.scopes, steps.who.domain, vars.tier
 	Returns []string // string literals it may return, as outcomes
 	Exact   bool     // whether Returns is everything it can return
+	Tests   []Test   // plain comparisons it makes on paths
 }
 
 // Read is one path a script reads, and where.
 type Read = settings.Read
+
+// Test is one plain comparison a script makes on a path it reads.
+type Test = settings.Test
 
 // HookCall says what to run. Exactly one of Function and Expressions is set. Argument is marshalled to JSON and is all
 // the script can see: a function gets it as its one argument, an expression sees its top-level keys as names.

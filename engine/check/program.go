@@ -22,6 +22,8 @@ type Program struct {
 	At       diag.Pos
 	Start    string // path of the first node
 	Nodes    map[string]*Node
+	// Readings are all places that read a value.
+	Readings []Reading
 	Flawed   bool // made of a text that could not be read whole: what follows from it is not worth telling
 	// Callable: some input has no default, so the flow can only be called by another.
 	Callable bool

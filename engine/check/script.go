@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
+	"github.com/stile-id/stile/engine/check/naming"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
 )
@@ -100,55 +100,38 @@ func expressionAt(s *flow.Step, text string) diag.Pos {
 func (b *build) function(n *Node, name string, at diag.Pos, s *flow.Step, outcomes bool) {
 	if n.Hooks == nil {
 		if n.scriptless {
-			b.add("STILE-D08", at, "add `hooks: name.ts` at the top of the flow and export the function there", "hook %q cannot be found: the flow names no hook file", name)
+			naming.NoFile(&b.problems, at, name)
 		} // else why the file does not compile has been told
 		return
 	}
 	f, ok := n.Hooks.Functions()[name]
 	if !ok {
-		var names []string
-		for k := range n.Hooks.Functions() {
-			names = append(names, k)
-		}
-		slices.Sort(names)
-		hint := "export a function of that name"
-		if near := flow.Nearest(name, names); near != "" {
-			hint = "did you mean `" + near + "`?"
-		} else if len(names) > 0 {
-			hint += "; exported are: " + strings.Join(names, ", ")
-		}
-		b.add("STILE-D08", at, hint, "the hook file exports no function %q", name)
+		naming.Function(&b.problems, at, name, slices.Sorted(maps.Keys(n.Hooks.Functions())))
 		return
 	}
 	for _, r := range f.Reads {
-		b.reads = append(b.reads, reading{node: n, read: r, what: "hook " + name, script: true})
+		b.program.Readings = append(b.program.Readings, Reading{Node: n, Read: r, What: "hook " + name, Script: true})
 	}
 	if !outcomes || s.All != "" {
 		return
 	}
-	for _, r := range f.Returns {
-		if !slices.ContainsFunc(s.Next, func(e flow.Edge) bool { return e.Outcome == r }) {
-			b.add("STILE-D09", f.At, "add `"+r+": …` to next of step "+s.Name+", or return another outcome", "hook %s returns %q, which step %s does not wire", name, r, s.Name)
-		}
-	}
+	naming.Returns(&b.problems, f.At, s, name, f.Returns)
 	if !f.Exact {
-		b.problems = append(b.problems, diag.Problem{Code: "STILE-D10", Severity: diag.Note, At: f.At,
-			Message: fmt.Sprintf("hook %s computes what it returns; that next of step %s names it cannot be proved", name, s.Name),
-			Hint:    "return text literals where you can; any other value takes the error edge"})
+		naming.Computed(&b.problems, f.At, s, name)
 	}
 }
 
 // readings collects what a step's settings and conditions read.
 func (b *build) readings(s *flow.Step, n *Node, set HookSet, cases []string) {
 	for _, r := range n.With.Reads() {
-		b.reads = append(b.reads, reading{node: n, read: r, what: "step " + s.Name})
+		b.program.Readings = append(b.program.Readings, Reading{Node: n, Read: r, What: "step " + s.Name})
 	}
 	if set == nil {
 		return
 	}
 	for _, c := range cases {
 		for _, r := range set.Reads(c) {
-			b.reads = append(b.reads, reading{node: n, read: r, what: "step " + s.Name, script: true})
+			b.program.Readings = append(b.program.Readings, Reading{Node: n, Read: r, What: "step " + s.Name, Script: true})
 		}
 	}
 }

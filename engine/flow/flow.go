@@ -25,8 +25,9 @@ type Flow struct {
 	Steps   []Step
 	At      diag.Pos
 	File    string
-	Hash    string // hex SHA-256 of the source
-	Flawed  bool   // Read found errors; what follows from them is not worth telling
+	Hash    string // hex SHA-256 of the source, without the rollout
+	Rollout *Rollout
+	Flawed  bool // Read found errors; what follows from them is not worth telling
 }
 
 // Assurance is one entry of accept: an acr and the facts of which any one suffices.

@@ -35,7 +35,7 @@ func Read(file string, source []byte) (*Flow, diag.Problems) {
 	if !r.is(n, Map, "a flow is a map with `flow`, `start` and `steps`") {
 		return nil, ps
 	}
-	sum := sha256.Sum256(source)
+	sum := sha256.Sum256(unrolled(source, n))
 	f := &Flow{File: file, At: diag.Pos{File: file, Line: 1, Col: 1}, Hash: hex.EncodeToString(sum[:])}
 	for _, m := range n.Members {
 		switch m.Key {
@@ -61,9 +61,11 @@ func Read(file string, source []byte) (*Flow, diag.Problems) {
 			f.Outputs = r.settings(m.Value, "outputs")
 		case "steps":
 			f.Steps = r.steps(m.Value)
+		case "rollout":
+			f.Rollout = r.rollout(m.Value)
 		case "$schema":
 		default:
-			r.unknown(m, "flow about hooks start accept vars inputs outputs steps")
+			r.unknown(m, "flow about hooks start accept vars inputs outputs rollout steps")
 		}
 	}
 	for _, need := range []struct{ key, hint string }{

@@ -45,10 +45,18 @@ func (r *reader) unknown(m Member, known string) {
 
 // near is a hint: the known name that was probably meant, else all of them.
 func near(name string, known []string, all string) string {
+	return Meant(name, known, all+strings.Join(known, ", "))
+}
+
+// Near is Meant with all known names as the alternative.
+func Near(name string, known []string) string { return near(name, known, "known here: ") }
+
+// Meant is a hint: the name that was probably meant, else what to do.
+func Meant(name string, known []string, otherwise string) string {
 	if n := Nearest(name, known); n != "" {
 		return "did you mean `" + n + "`?"
 	}
-	return all + strings.Join(known, ", ")
+	return otherwise
 }
 
 func (r *reader) steps(n *Node) (out []Step) {

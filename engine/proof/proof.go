@@ -6,6 +6,8 @@ import (
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/proof/assurance"
+	"github.com/stile-id/stile/engine/proof/data"
+	"github.com/stile-id/stile/engine/proof/graph"
 	"github.com/stile-id/stile/engine/proof/paths"
 	"github.com/stile-id/stile/engine/verdict"
 )
@@ -33,9 +35,17 @@ type End struct {
 // promise to keep.
 func Prove(p *check.Program) Result {
 	var out Result
-	if p.Flawed || p.Callable {
+	if p.Flawed {
 		return out
 	}
+	if out.Problems = append(graph.Judge(p), data.Judge(p)...); out.Problems.Failed() || p.Callable {
+		return out
+	}
+	return assured(p)
+}
+
+// assured walks a program whose graph is sound and asks the rules of assurance.
+func assured(p *check.Program) (out Result) {
 	g := paths.New(p)
 	w := g.Walk(nil)
 	out.Ends = ends(w)

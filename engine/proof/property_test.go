@@ -324,7 +324,7 @@ func TestProof_AgreesWithExhaustiveWalks(t *testing.T) {
 		r := rand.New(rand.NewPCG(uint64(seed), 7))
 		p := random(r)
 		want := walkAll(p)
-		got := proof.Prove(p)
+		got := proof.Assured(p)
 		w := paths.New(p).Walk(nil)
 		if w.Unsure != "" {
 			t.Fatalf("seed %d: %s", seed, w.Unsure)

@@ -12,6 +12,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/trail"
 	"github.com/stile-id/stile/engine/transient"
 )
 
@@ -102,8 +103,13 @@ func (e *Engine) answer(ctx context.Context, h Handle, in Input, counted map[str
 	if in.Revision != AnyRevision && in.Revision != j.Revision {
 		return Reply{}, &BadInput{"revision", "the answer is for no prompt that was shown"}
 	}
+	revision := j.Revision
 	w, err := e.take(ctx, j, in, now, counted)
 	if err != nil {
+		if w != nil {
+			e.tell(ctx, w, revision, err)
+		}
+		e.refused(ctx, j, err)
 		return Reply{}, err
 	}
 	if err := w.settle(ctx, version, sum, h); err != nil {
@@ -111,14 +117,16 @@ func (e *Engine) answer(ctx context.Context, h Handle, in Input, counted map[str
 		if errors.As(err, &decided) {
 			return e.recover(ctx, h, in, sum, decided, now)
 		}
+		e.tell(ctx, w, revision, err)
 		return Reply{}, err
 	}
+	e.tell(ctx, w, revision, nil)
 	r := w.reply()
 	r.Stale = w.restarted
 	return r, nil
 }
 
-// take checks the answer against the prompt and walks on from it, on the journey's own copy.
+// take checks the answer against the prompt and walks on from it, on the journey's own copy. With an error, the turn is what was abandoned.
 func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now time.Time, counted map[string]journey.Attempted) (*turn, error) {
 	p, err := e.Programs.Version(ctx, j.Flow, j.Version)
 	if err != nil {
@@ -138,6 +146,9 @@ func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now tim
 	if in.Revision == AnyRevision && (prompt.Leave == nil || in.Action != "callback") {
 		return nil, &BadInput{"revision", "nothing is awaited from elsewhere"}
 	}
+	if e.Trail != nil {
+		w.answered = trail.Answered(in.Step, &prompt, in.Action, in.Fields)
+	}
 	switch in.Action {
 	case "restart":
 		w.restart()
@@ -148,6 +159,7 @@ func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now tim
 			if !ok {
 				return nil, &BadInput{"action", "there is nothing to go back to"}
 			}
+			w.back = &trail.Back{To: step, Kept: len(j.State.Trail)}
 			return w, w.Run(ctx, step, nil)
 		}
 	}
@@ -162,7 +174,7 @@ func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now tim
 func (w *turn) restart() {
 	w.Journey.State = journey.State{Require: w.Journey.State.Require}
 	w.Journey.Marks, w.Journey.Boxes, w.Journey.Prompt, w.Journey.Ending = nil, nil, nil, nil
-	w.Journey.Switched = true
+	w.Journey.Switched, w.again = true, true
 }
 
 // afresh starts a journey over whose version can no longer be walked: nothing proved is kept, the request is intact.
@@ -215,7 +227,9 @@ func (e *Engine) shown(ctx context.Context, j *journey.Journey, version int64, n
 			revision := j.Revision
 			j.Revision++
 			j.Last = nil
-			if err := w.commit(ctx, version, revision, digest(Input{Revision: revision, Step: "afresh"})); err != nil {
+			err = w.commit(ctx, version, revision, digest(Input{Revision: revision, Step: "afresh"}))
+			e.tell(ctx, w, revision, err)
+			if err != nil {
 				return Reply{}, err
 			}
 			return w.reply(), nil

@@ -22,28 +22,38 @@ func (e *Engine) Begin(ctx context.Context, flow string, r journey.Request) (Han
 
 func (e *Engine) begin(ctx context.Context, flow string, r journey.Request) (Handle, Reply, error) {
 	p, ok := e.Programs.Current(flow)
+	if c, chooses := e.Programs.(Chooser); chooses {
+		p, ok = c.Choose(flow, r)
+	}
 	if !ok || p.Callable {
 		return Handle{}, Reply{}, fmt.Errorf("%w: %s", ErrNoFlow, flow)
 	}
-	id, err := e.secret()
+	id, err := e.name()
 	if err != nil {
 		return Handle{}, Reply{}, err
 	}
 	now := e.Now()
 	j := &journey.Journey{ID: id, Flow: p.Name, Version: p.Hash, Request: r, Started: now, Expires: now.Add(e.lifetime())}
 	w := e.turn(p, j, now, nil)
-	if err := w.Start(ctx); err != nil {
-		return Handle{}, Reply{}, err
-	}
-	if w.binding, err = e.secret(); err != nil {
-		return Handle{}, Reply{}, err
-	}
-	j.Binding = journey.Binding{Current: hashed(w.binding)}
-	j.Revision = 1
-	if err := w.commit(ctx, 0, 0, digest(Input{Step: id})); err != nil {
+	err = w.first(ctx)
+	e.tell(ctx, w, 0, err)
+	if err != nil {
 		return Handle{}, Reply{}, err
 	}
 	return Handle{id, w.binding}, w.reply(), nil
+}
+
+// first walks a new journey's first turn and makes it the first revision.
+func (w *turn) first(ctx context.Context) (err error) {
+	if err := w.Start(ctx); err != nil {
+		return err
+	}
+	if w.binding, err = w.e.secret(); err != nil {
+		return err
+	}
+	w.Journey.Binding = journey.Binding{Current: hashed(w.binding)}
+	w.Journey.Revision = 1
+	return w.commit(ctx, 0, 0, digest(Input{Step: w.Journey.ID}))
 }
 
 // reply is where the walk has led.

@@ -21,6 +21,16 @@ func (e *Engine) secret() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(b[:]), nil
 }
 
+// name is a journey's id: a secret that does not begin like an option, for people type it on command lines.
+func (e *Engine) name() (string, error) {
+	for {
+		id, err := e.secret()
+		if err != nil || id[0] != '-' {
+			return id, err
+		}
+	}
+}
+
 func hashed(binding string) []byte {
 	sum := sha256.Sum256([]byte(binding))
 	return sum[:]

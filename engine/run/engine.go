@@ -12,12 +12,13 @@ import (
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/trail"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/engine/walk"
 )
 
-// Engine walks journeys. All fields but Observe and Pretend must be set.
+// Engine walks journeys. All fields but Observe, Pretend, Trail and Reference must be set.
 type Engine struct {
 	Programs   Programs
 	Transient  transient.Store
@@ -31,6 +32,10 @@ type Engine struct {
 	Lifetime   time.Duration    // of a journey; 30 minutes when 0
 	Observe    func(walk.Event) // told of every step that ended and every journey that ended; nil: nobody
 	Pretend    walk.Pretend     // stands in for steps, in tests; nil in a server
+	// Trail is handed every turn, also one that was abandoned; it must not block. nil: no trails are kept.
+	Trail func(trail.Turn)
+	// Reference is the number under which the request's error pages and log lines speak of it.
+	Reference func(ctx context.Context) string
 }
 
 // Programs finds compiled flows.
@@ -40,6 +45,11 @@ type Programs interface {
 	// Version is the one a journey is pinned to; nil when there is none any more, or it cannot be compiled any more. An error
 	// means that this is not known now.
 	Version(ctx context.Context, flow, hash string) (*check.Program, error)
+}
+
+// Chooser is implemented by Programs that let some new journeys have another version than the current one.
+type Chooser interface {
+	Choose(flow string, r journey.Request) (*check.Program, bool)
 }
 
 // Handle names a journey and holds the secret its browser must show.
@@ -93,10 +103,14 @@ type turn struct {
 	e         *Engine
 	binding   string
 	restarted bool // its version could not be walked any more
+	again     bool // the person began again
+	answered  *trail.Answer
+	back      *trail.Back
 }
 
 func (e *Engine) turn(p *check.Program, j *journey.Journey, now time.Time, counted map[string]journey.Attempted) *turn {
-	env := &walk.Env{Attempts: e.Ledger, Directory: e.Directory, Connectors: e.Connectors, Ender: e.Ender, Now: e.Now, Random: e.Random, Log: e.Log, Observe: e.Observe, Pretend: e.Pretend}
+	env := &walk.Env{Attempts: e.Ledger, Directory: e.Directory, Connectors: e.Connectors, Ender: e.Ender, Now: e.Now, Random: e.Random, Log: e.Log, Observe: e.Observe, Pretend: e.Pretend,
+		Trail: e.Trail != nil}
 	return &turn{Walk: walk.New(env, p, j, now, counted), e: e}
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/run"
+	"github.com/stile-id/stile/engine/trail"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/engine/walk"
@@ -69,7 +70,7 @@ func newWorld(t testing.TB, files map[string]string, extra ...action.Action) *wo
 	w.transient, w.ledger = &shaky{Store: inner}, &torn{Ledger: w.store}
 	keys, err := passkey.New("http://localhost:8080", "Stile", w.store)
 	expect.OK(t, err)
-	registry, err := all.Actions(all.Needs{Directory: w.store, Attributes: w.store, Connectors: connectors{}, Hasher: w.hasher, Passkeys: keys,
+	registry, err := all.Actions(all.Needs{Directory: w.store, Attributes: w.store, Connectors: trail.Connectors{Inner: connectors{}, Now: clock}, Hasher: w.hasher, Passkeys: keys,
 		Providers: federate.NewProviders(), Limit: w.transient, MailLimit: transient.Limit{Burst: 30, Per: time.Hour}, Pseudonym: func(s string) string { return "~" + s }})
 	expect.OK(t, err)
 	for _, a := range extra {
@@ -219,7 +220,7 @@ func (w *world) knowledge(account string) verdict.Evidence {
 // mails takes what waits to be sent.
 func (w *world) mails() []action.Mail {
 	w.t.Helper()
-	batch, err := w.store.Claim(w.ctx, w.clock(), time.Hour, 50)
+	batch, err := w.store.Claim(w.ctx, "mail", w.clock(), time.Hour, 50)
 	expect.OK(w.t, err)
 	var out []action.Mail
 	for _, m := range batch {

@@ -12,12 +12,6 @@ import (
 	"github.com/stile-id/stile/engine/flow"
 )
 
-// Read is one path that a text or a script reads, and where.
-type Read struct {
-	Path string
-	At   diag.Pos
-}
-
 // Settings is a value of the flow's text with its ${…} places found.
 type Settings struct {
 	node      *flow.Node

@@ -52,6 +52,9 @@ func (w *Walk) leave(ctx context.Context, n *check.Node) (string, error) {
 		}
 		output = raw
 	}
+	if w.entry != nil {
+		w.entry.Step, w.entry.Use, w.entry.Outcome, w.entry.Output = caller.Path, caller.Spec.Name, string(n.Leave.Outcome), output
+	}
 	w.Journey.State.Trail = append(w.Journey.State.Trail, journey.Entry{Step: caller.Path, Outcome: string(n.Leave.Outcome), Output: output})
 	return caller.Next[n.Leave.Outcome], nil
 }

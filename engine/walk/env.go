@@ -15,7 +15,7 @@ import (
 	"github.com/stile-id/stile/engine/verdict"
 )
 
-// Env is what steps are walked with. All fields but Observe and Pretend are set.
+// Env is what steps are walked with. All fields but Observe, Pretend and Trail are set.
 type Env struct {
 	Attempts   Attempts
 	Directory  identity.Directory
@@ -26,6 +26,7 @@ type Env struct {
 	Log        *slog.Logger
 	Observe    func(Event)
 	Pretend    Pretend
+	Trail      bool // note what is done in Walk.Entries
 }
 
 // Pretend stands in for steps, in tests and replays: with ok, its result or error is taken as if the step had run. What a step

@@ -38,6 +38,7 @@ func (s *script) Call(ctx context.Context, function string, extra map[string]any
 	}
 	res, err := s.n.Hooks.Call(ctx, check.HookCall{Function: function, Argument: arg, Connect: s.connect})
 	s.log(ctx, function, res.Console)
+	s.w.ran(function, f.Reads, arg, res, err)
 	return res.Value, err
 }
 
@@ -55,6 +56,7 @@ func (s *script) First(ctx context.Context) (int, error) {
 		return -1, err
 	}
 	res, err := s.n.Hooks.Call(ctx, check.HookCall{Expressions: s.n.Cases, Argument: arg, Connect: s.connect})
+	s.w.ran("", reads, arg, res, err)
 	if err != nil {
 		return -1, err
 	}
@@ -98,7 +100,7 @@ func (w *Walk) before(ctx context.Context, n *check.Node, v *view, settings json
 		return nil, fmt.Errorf("%w: %s returns { with, require }: %w", check.ErrHook, n.Before, err)
 	}
 	if r.Require != "" {
-		w.Journey.State.Require = append(w.Journey.State.Require, r.Require)
+		w.demanded(r.Require)
 	}
 	merged := map[string]json.RawMessage{}
 	if err := json.Unmarshal(settings, &merged); err != nil {
@@ -139,10 +141,13 @@ func (w *Walk) after(ctx context.Context, n *check.Node, res action.Result) (jso
 	}
 	w.setVars(n, r.Vars)
 	if r.Require != "" {
-		w.Journey.State.Require = append(w.Journey.State.Require, r.Require)
+		w.demanded(r.Require)
 	}
 	if len(r.Output) > 0 {
 		output = r.Output
+		if w.entry != nil {
+			w.entry.Shaped = true
+		}
 	}
 	return output, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/trail"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -102,6 +103,14 @@ func (v *view) Evidence() []verdict.Evidence { return v.w.Journey.State.Evidence
 
 // Value reads a path as ${…} does.
 func (v *view) Value(ctx context.Context, path string) (json.RawMessage, bool) {
+	raw, ok := v.value(ctx, path)
+	if v.w.entry != nil {
+		v.w.entry.Read = append(v.w.entry.Read, trail.Read{Path: path, Value: raw})
+	}
+	return raw, ok
+}
+
+func (v *view) value(ctx context.Context, path string) (json.RawMessage, bool) {
 	root, rest, _ := strings.Cut(path, ".")
 	switch root {
 	case "request":
@@ -159,29 +168,10 @@ func (v *view) variable(name string) (json.RawMessage, bool) {
 
 // dig reads a dotted path inside a JSON value.
 func dig(raw json.RawMessage, path string, err error) (json.RawMessage, bool) {
-	if err != nil || len(raw) == 0 {
+	if err != nil {
 		return nil, false
 	}
-	for path != "" {
-		var name string
-		name, path, _ = strings.Cut(path, ".")
-		var m map[string]json.RawMessage
-		if json.Unmarshal(raw, &m) == nil {
-			next, ok := m[name]
-			if !ok {
-				return nil, false
-			}
-			raw = next
-			continue
-		}
-		var l []json.RawMessage
-		var i int
-		if json.Unmarshal(raw, &l) != nil || json.Unmarshal([]byte(name), &i) != nil || i < 0 || i >= len(l) {
-			return nil, false
-		}
-		raw = l[i]
-	}
-	return raw, true
+	return trail.Dig(raw, path)
 }
 
 // argument is what a hook sees. The subject is read only for scripts that ask for it.

@@ -13,6 +13,7 @@ import (
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/trail"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -27,11 +28,13 @@ type Walk struct {
 	Prompt  *action.Prompt // what the last step asks, nil at an end
 	Set     bool           // a subject was set in this turn
 	Cookie  string         // of a new session, for the browser
+	Entries []trail.Entry  // what was done, with Env.Trail
 
 	e       *Env
 	account *identity.Account // the subject as read, before this turn's writes
 	loaded  string            // id of the account read
 	steps   int
+	entry   *trail.Entry                 // of the step being walked; nil without Env.Trail
 	counted map[string]journey.Attempted // tries this answer has been counted as, by key
 }
 
@@ -55,6 +58,9 @@ func (w *Walk) Start(ctx context.Context) error {
 	}
 	return w.Run(ctx, w.Program.Start, nil)
 }
+
+// Forget lets the subject be read again, for walks that are longer than a turn.
+func (w *Walk) Forget() { w.account, w.loaded = nil, "" }
 
 // errDenied carries a denial out of a step; it is an end, not a failure.
 type errDenied struct{ denial journey.Denial }
@@ -87,6 +93,9 @@ func (w *Walk) Run(ctx context.Context, at string, in *action.Input) error {
 		var denied errDenied
 		switch {
 		case errors.As(err, &denied):
+			if w.entry != nil {
+				w.entry.Denied = true
+			}
 			return w.deny(denied.denial)
 		case err != nil:
 			return err
@@ -99,8 +108,14 @@ func (w *Walk) Run(ctx context.Context, at string, in *action.Input) error {
 
 // node runs one node and returns where to go on, or "" when it asked.
 func (w *Walk) node(ctx context.Context, n *check.Node, in *action.Input) (string, error) {
+	w.began(n)
 	if n.Leave != nil {
 		return w.leave(ctx, n)
+	}
+	if w.entry != nil {
+		var calls *trail.Notes
+		ctx, calls = trail.Noting(ctx)
+		defer func(e *trail.Entry) { e.Calls = calls.Take() }(w.entry)
 	}
 	started := w.e.Now()
 	res, pretended, err := w.pretended(ctx, n, in)
@@ -112,6 +127,9 @@ func (w *Walk) node(ctx context.Context, n *check.Node, in *action.Input) (strin
 	default:
 		w.Journey.At = n.Path
 		res, err = w.step(ctx, n, in)
+	}
+	if w.entry != nil {
+		w.entry.Took = w.e.Now().Sub(started)
 	}
 	if err != nil {
 		return w.failed(ctx, n, err, started)
@@ -172,6 +190,9 @@ func (w *Walk) failed(ctx context.Context, n *check.Node, err error, started tim
 		slog.String("step", n.Path), slog.String("cause", err.Error()))
 	w.e.observe(Event{Flow: w.Journey.Flow, Version: w.Journey.Version, Step: n.Path, Use: n.Spec.Name, Outcome: string(action.Failed), Took: w.e.Now().Sub(started)})
 	delete(w.Journey.Boxes, n.Path)
+	if w.entry != nil {
+		w.entry.Outcome, w.entry.Cause = string(action.Failed), err.Error()
+	}
 	w.Journey.State.Trail = append(w.Journey.State.Trail, journey.Entry{Step: n.Path, Outcome: string(action.Failed)})
 	for path := n.Path; ; {
 		if node := w.Program.Nodes[path]; node != nil {
@@ -222,6 +243,9 @@ func (w *Walk) step(ctx context.Context, n *check.Node, in *action.Input) (res a
 		}
 	}
 	t.Attempted, t.Carry = &attempted, res.Carry
+	if w.entry != nil {
+		w.entry.Attempt = &trail.Attempt{Allowed: attempted.Allowed, Failures: attempted.Failures, Until: attempted.Until}
+	}
 	res, err = bound.Run(ctx, t)
 	if err == nil && res.Attempt != nil {
 		return res, fmt.Errorf("%w: %s asks for a second attempt", errBroken, n.Spec.Name)
@@ -276,6 +300,9 @@ func (w *Walk) ask(n *check.Node, res action.Result, entered bool) error {
 	if entered {
 		w.Journey.Mark(n.Path)
 	}
+	if w.entry != nil {
+		w.entry.Asked = true
+	}
 	p := res.Prompt
 	p.Step = n.Path
 	if p.Kind == "" {
@@ -303,6 +330,7 @@ func (w *Walk) keep(n *check.Node, res action.Result) error {
 	if len(res.Writes) > 0 {
 		w.Journey.Barrier()
 	}
+	w.wanted(res)
 	w.Writes = append(w.Writes, res.Writes...)
 	w.Then = append(w.Then, res.Then...)
 	for _, a := range res.Audit {
@@ -387,6 +415,7 @@ func (w *Walk) take(ctx context.Context, n *check.Node, res action.Result) error
 		w.Journey.State.Claims = append(w.Journey.State.Claims, journey.Value{Name: name, Value: v})
 	}
 	w.setVars(n, res.Vars)
+	w.took(res, output)
 	delete(w.Journey.Boxes, n.Path)
 	w.Journey.State.Trail = append(w.Journey.State.Trail, journey.Entry{Step: n.Path, Outcome: string(res.Outcome), Output: output})
 	return nil

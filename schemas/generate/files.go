@@ -110,6 +110,7 @@ func flowSchema(registry action.Registry) ([]byte, error) {
 			"properties": map[string]any{"type": map[string]any{"enum": []string{"string", "number", "boolean", "list", "map"}, "description": "What it holds."},
 				"default": map[string]any{"description": "Its value until something else is set."}}}}
 	}
+	share := map[string]any{"type": "string", "pattern": `^[0-9]{1,3}(\.[0-9]{1,2})?%$`}
 	doc := map[string]any{
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A Stile flow", "type": "object",
 		"required": []string{"flow", "start", "steps"}, "additionalProperties": false,
@@ -124,7 +125,11 @@ func flowSchema(registry action.Registry) ([]byte, error) {
 			"vars":    variables("Scratch values of the flow, read as vars.name; each has a default."),
 			"inputs":  variables("What a calling step hands in, read as inputs.name. A flow that is begun by itself has defaults for all."),
 			"outputs": map[string]any{"type": "object", "description": "Values handed to the calling step at done."},
-			"steps":   map[string]any{"type": "object", "description": "The steps by name.", "minProperties": 1, "additionalProperties": step},
+			"rollout": map[string]any{"type": "object", "required": []string{"candidate"}, "additionalProperties": false,
+				"description": "In NAME.candidate.yaml: which share of new journeys this version gets, and when it is rolled back.",
+				"properties": map[string]any{"candidate": share, "guard": map[string]any{"type": "object", "additionalProperties": false,
+					"properties": map[string]any{"errors": share, "denials": share, "after": map[string]any{"type": "integer", "minimum": 1}}}}},
+			"steps": map[string]any{"type": "object", "description": "The steps by name.", "minProperties": 1, "additionalProperties": step},
 		},
 	}
 	raw, err := json.Marshal(doc)

@@ -29,7 +29,7 @@ func ladder(n int) layout.Graph {
 // TestLay: no boxes overlap, and the same graph is laid out alike.
 func TestLay(t *testing.T) {
 	start := time.Now()
-	p, err := layout.Lay(t.Context(), ladder(50))
+	p, err := layout.Lay(t.Context(), ladder(24))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestLay(t *testing.T) {
 			t.Errorf("%+v leads nowhere", e)
 		}
 	}
-	again, err := layout.Lay(t.Context(), ladder(50))
+	again, err := layout.Lay(t.Context(), ladder(24))
 	if err != nil || cmp.Diff(p, again) != "" {
 		t.Error("laid out twice otherwise", err)
 	}

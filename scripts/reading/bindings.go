@@ -2,20 +2,23 @@ package reading
 
 import (
 	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/token"
+
+	"github.com/stile-id/stile/scripts/reading/tree"
 )
 
 // function reads a function; paths are what its parameters stand for, nil where that is unknown.
-func (w *walker) function(f *function, paths []*string) {
+func (w *walker) function(f *tree.Function, paths []*string) {
 	w.inside(func() {
-		if lit, ok := f.node.(*ast.FunctionLiteral); ok && lit.Name != nil && w.scope.lookup(lit.Name.Name.String()) == nil {
+		if lit, ok := f.Node.(*ast.FunctionLiteral); ok && lit.Name != nil && w.scope.lookup(lit.Name.Name.String()) == nil {
 			w.scope.declare(lit.Name.Name.String())
 		}
-		w.scope.hoistVars(f.vars)
-		for _, b := range f.params.List {
+		w.scope.hoistVars(f.Vars)
+		for _, b := range f.Params.List {
 			w.own(b.Target)
 		}
-		w.own(f.params.Rest)
-		for i, b := range f.params.List {
+		w.own(f.Params.Rest)
+		for i, b := range f.Params.List {
 			var p *string
 			if i < len(paths) {
 				p = paths[i]
@@ -23,25 +26,25 @@ func (w *walker) function(f *function, paths []*string) {
 			w.bind(b.Target, p)
 			w.maybe(b.Initializer)
 		}
-		if f.params.Rest != nil {
-			w.bind(f.params.Rest, nil)
-			for _, p := range paths[min(len(paths), len(f.params.List)):] {
+		if f.Params.Rest != nil {
+			w.bind(f.Params.Rest, nil)
+			for _, p := range paths[min(len(paths), len(f.Params.List)):] {
 				if p != nil {
-					w.use(*p, f.params.Rest.Idx0())
+					w.use(*p, f.Params.Rest.Idx0())
 				}
 			}
 		}
-		if f.value != nil {
-			w.visit(f.value)
-		} else if f.body != nil {
-			w.statements(f.body.List)
+		if f.Value != nil {
+			w.visit(f.Value)
+		} else if f.Body != nil {
+			w.statements(f.Body.List)
 		}
 	})
 }
 
 // own declares the names of a pattern in the present scope, whatever they mean outside it.
 func (w *walker) own(target ast.Expression) {
-	for _, n := range targets(target) {
+	for _, n := range tree.Targets(target) {
 		w.scope.declare(n)
 	}
 }
@@ -125,13 +128,37 @@ func (w *walker) declarations(list []*ast.Binding) {
 			w.bindVariable(b.Target, nil)
 			continue
 		}
-		if p, ok := w.path(b.Initializer); ok {
+		if p, beside, ok := w.standsFor(b.Initializer); ok {
+			for _, e := range beside {
+				w.visit(e)
+			}
 			w.bindVariable(b.Target, &p)
 			continue
 		}
 		w.visit(b.Initializer)
 		w.bindVariable(b.Target, nil)
 	}
+}
+
+// standsFor is the path an initializer names, also where something plain stands in for it: `ok ? output : {}`, `output ?? {}`. beside is what
+// else is to be read.
+func (w *walker) standsFor(e ast.Expression) (path string, beside []ast.Expression, ok bool) {
+	if p, ok := w.path(e); ok {
+		return p, nil, true
+	}
+	switch x := tree.Bare(e).(type) {
+	case *ast.ConditionalExpression:
+		for _, side := range [][2]ast.Expression{{x.Consequent, x.Alternate}, {x.Alternate, x.Consequent}} {
+			if p, ok := w.path(side[0]); ok && constant(side[1]) {
+				return p, []ast.Expression{x.Test, side[1]}, true
+			}
+		}
+	case *ast.BinaryExpression:
+		if p, ok := w.path(x.Left); ok && (x.Operator == token.COALESCE || x.Operator == token.LOGICAL_OR) && constant(x.Right) {
+			return p, []ast.Expression{x.Right}, true
+		}
+	}
+	return "", nil, false
 }
 
 func (w *walker) bindVariable(target ast.BindingTarget, path *string) {

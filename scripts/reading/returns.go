@@ -5,20 +5,22 @@ import (
 
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/token"
+
+	"github.com/stile-id/stile/scripts/reading/tree"
 )
 
 // returns lists the texts a function may return, and whether that is all it can return. An object counts as the text
 // of its `outcome`, so that a hook can name an outcome and say more.
-func (t *Text) returns(f *function) ([]string, bool) {
+func (t *Text) returns(f *tree.Function) ([]string, bool) {
 	r := returning{exact: true, scope: t.tops, local: locals(f)}
-	if f.value != nil {
-		r.value(f.value, 0)
+	if f.Value != nil {
+		r.value(f.Value, 0)
 		return r.texts, r.exact
 	}
-	for _, s := range f.body.List {
+	for _, s := range f.Body.List {
 		r.statement(s)
 	}
-	if !ends(f.body.List) {
+	if !ends(f.Body.List) {
 		r.exact = false // it may run off its end, and return nothing
 	}
 	return r.texts, r.exact
@@ -32,7 +34,7 @@ type returning struct {
 }
 
 // locals lists a function's own names. A name declared more than once, or not as a constant, has no known value.
-func locals(f *function) map[string]ast.Expression {
+func locals(f *tree.Function) map[string]ast.Expression {
 	all := map[string]ast.Expression{}
 	declare := func(name string, value ast.Expression) {
 		if _, twice := all[name]; twice {
@@ -40,17 +42,17 @@ func locals(f *function) map[string]ast.Expression {
 		}
 		all[name] = value
 	}
-	for _, b := range f.params.List {
-		for _, n := range targets(b.Target) {
+	for _, b := range f.Params.List {
+		for _, n := range tree.Targets(b.Target) {
 			declare(n, nil)
 		}
 	}
-	for _, n := range targets(f.params.Rest) {
+	for _, n := range tree.Targets(f.Params.Rest) {
 		declare(n, nil)
 	}
-	for _, d := range f.vars {
+	for _, d := range f.Vars {
 		for _, b := range d.List {
-			for _, n := range targets(b.Target) {
+			for _, n := range tree.Targets(b.Target) {
 				declare(n, nil)
 			}
 		}
@@ -60,7 +62,7 @@ func locals(f *function) map[string]ast.Expression {
 		if d, ok := n.(*ast.LexicalDeclaration); ok {
 			for _, b := range d.List {
 				id, plain := b.Target.(*ast.Identifier)
-				for _, n := range targets(b.Target) {
+				for _, n := range tree.Targets(b.Target) {
 					declare(n, nil)
 				}
 				if plain && d.Token == token.CONST && b.Initializer != nil {
@@ -70,12 +72,12 @@ func locals(f *function) map[string]ast.Expression {
 				}
 			}
 		}
-		if asFunction(n) == nil {
-			children(n, look)
+		if tree.AsFunction(n) == nil {
+			tree.Children(n, look)
 		}
 	}
-	if f.body != nil {
-		for _, s := range f.body.List {
+	if f.Body != nil {
+		for _, s := range f.Body.List {
 			look(s)
 		}
 	}
@@ -91,10 +93,10 @@ func (r *returning) statement(n ast.Node) {
 		}
 		return
 	}
-	if _, class := n.(*ast.ClassLiteral); class || asFunction(n) != nil {
+	if _, class := n.(*ast.ClassLiteral); class || tree.AsFunction(n) != nil {
 		return
 	}
-	children(n, r.statement)
+	tree.Children(n, r.statement)
 }
 
 func (r *returning) value(e ast.Expression, depth int) {
@@ -213,12 +215,12 @@ func switchEnds(x *ast.SwitchStatement) bool {
 		if b, ok := n.(*ast.BranchStatement); ok && b.Token == token.BREAK {
 			broken = true
 		}
-		if asFunction(n) == nil {
-			children(n, look)
+		if tree.AsFunction(n) == nil {
+			tree.Children(n, look)
 		}
 	}
 	for _, c := range x.Body {
-		children(c, look)
+		tree.Children(c, look)
 	}
 	return !broken
 }

@@ -3,6 +3,8 @@ package reading
 import (
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/token"
+
+	"github.com/stile-id/stile/scripts/reading/tree"
 )
 
 // scope is what names mean in one block or function.
@@ -16,7 +18,7 @@ type meaning struct {
 	path     string
 	isPath   bool
 	variable bool // declared by var: belongs to the whole function, also when met in a block
-	fn       *function
+	fn       *tree.Function
 	value    ast.Expression
 	where    *scope
 }
@@ -44,7 +46,7 @@ func (s *scope) hoist(list []ast.Statement) {
 		switch d := st.(type) {
 		case *ast.FunctionDeclaration:
 			if d.Function.Name != nil {
-				s.declare(d.Function.Name.Name.String()).fn = asFunction(d.Function)
+				s.declare(d.Function.Name.Name.String()).fn = tree.AsFunction(d.Function)
 			}
 		case *ast.ClassDeclaration:
 			if d.Class.Name != nil {
@@ -59,12 +61,12 @@ func (s *scope) hoist(list []ast.Statement) {
 // bindings declares variables, and keeps the value of those that are constant and plainly named.
 func (s *scope) bindings(list []*ast.Binding, constant bool) {
 	for _, b := range list {
-		for _, n := range targets(b.Target) {
+		for _, n := range tree.Targets(b.Target) {
 			s.declare(n)
 		}
 		if id, ok := b.Target.(*ast.Identifier); ok && constant && b.Initializer != nil {
 			m := s.names[id.Name.String()]
-			m.value, m.fn = b.Initializer, asFunction(b.Initializer)
+			m.value, m.fn = b.Initializer, tree.AsFunction(b.Initializer)
 		}
 	}
 }
@@ -73,41 +75,9 @@ func (s *scope) hoistVars(list []*ast.VariableDeclaration) {
 	for _, d := range list {
 		s.bindings(d.List, false)
 		for _, b := range d.List {
-			for _, n := range targets(b.Target) {
+			for _, n := range tree.Targets(b.Target) {
 				s.names[n].variable = true
 			}
 		}
 	}
-}
-
-// targets lists the names a pattern binds.
-func targets(e ast.Expression) []string {
-	switch t := e.(type) {
-	case *ast.Identifier:
-		return []string{t.Name.String()}
-	case *ast.AssignExpression:
-		return targets(t.Left)
-	case *ast.Binding:
-		return targets(t.Target)
-	case *ast.SpreadElement:
-		return targets(t.Expression)
-	case *ast.ArrayPattern:
-		var all []string
-		for _, x := range t.Elements {
-			all = append(all, targets(x)...)
-		}
-		return append(all, targets(t.Rest)...)
-	case *ast.ObjectPattern:
-		var all []string
-		for _, p := range t.Properties {
-			switch p := p.(type) {
-			case *ast.PropertyShort:
-				all = append(all, p.Name.Name.String())
-			case *ast.PropertyKeyed:
-				all = append(all, targets(p.Value)...)
-			}
-		}
-		return append(all, targets(t.Rest)...)
-	}
-	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/dop251/goja/token"
 
 	"github.com/stile-id/stile/engine/check"
-	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/scripts/reading/tree"
 	"github.com/stile-id/stile/scripts/worker"
 )
 
@@ -17,87 +17,26 @@ const (
 	maxTold  = 50  // problems told of one script
 )
 
-// Check looks for what the engine would get wrong or could not run, and for names that exist nowhere.
-func (t *Text) Check(expression bool) {
+// Visit goes through the whole program with the meaning of names in mind. roots are names that exist beside those it declares; free is told
+// of every name that nobody declares, node of every node before its children.
+func (t *Text) Visit(roots []string, free func(name string, at file.Idx), node func(ast.Node)) {
 	top := newScope(nil)
 	top.hoistVars(t.tree.DeclarationList)
-	if expression {
-		for _, r := range Roots() {
-			top.declare(r)
-		}
+	for _, r := range roots {
+		top.declare(r)
 	}
-	told := map[diag.Pos]bool{}
-	add := func(code string, at file.Idx, length int, hint, format string, args ...any) {
-		if len(told) >= maxTold {
-			return
-		}
-		pos := t.pos(at, length)
-		if !told[pos] {
-			told[pos] = true
-			t.ps.Add(code, pos, hint, format, args...)
-		}
-	}
-	w := &walker{scope: top, read: func(string, file.Idx) {}}
-	w.free = func(name string, at file.Idx) {
-		evades := expression && slices.Contains([]string{"eval", "Function", "globalThis"}, name) // would read unseen
-		if !evades && slices.Contains(languageGlobals(), name) || !expression && slices.Contains(hookGlobals(), name) {
-			return
-		}
-		add("STILE-H07", at, len(name), suggestion(name, expression), "%s exists nowhere a script can see", name)
-	}
-	w.node = func(n ast.Node) {
-		switch x := n.(type) {
-		case *ast.RegExpLiteral:
-			if propertyClass(x.Pattern) {
-				add("STILE-H04", x.Idx, len(x.Literal), `list the characters, as in [A-Za-zÀ-ž]`, `\p{…} never matches in the script engine`)
-			}
-		case *ast.NewExpression:
-			t.regexpCall(x.Callee, x.ArgumentList, add)
-		case *ast.CallExpression:
-			t.regexpCall(x.Callee, x.ArgumentList, add)
-		}
-		if expression {
-			if what := forbidden(n); what != "" {
-				add("STILE-H06", n.Idx0(), 0, "a condition only looks; what it should do belongs in a hook", "a condition may not %s", what)
-			}
-		}
-	}
+	w := &walker{scope: top, read: func(string, file.Idx) {}, free: free, node: node}
 	w.statements(t.tree.Body)
 }
 
-// regexpCall looks at patterns written as texts, where the text is plain.
-func (t *Text) regexpCall(callee ast.Expression, args []ast.Expression, add func(string, file.Idx, int, string, string, ...any)) {
-	id, ok := callee.(*ast.Identifier)
-	if !ok || id.Name != "RegExp" || len(args) == 0 {
+// Tell adds a problem at a place of the program, unless one was told of that place or too many were told.
+func (t *Text) Tell(code string, at file.Idx, length int, hint, format string, args ...any) {
+	pos := t.pos(at, length)
+	if len(t.told) >= maxTold || t.told[pos] {
 		return
 	}
-	if s, ok := args[0].(*ast.StringLiteral); ok && propertyClass(s.Value.String()) {
-		add("STILE-H04", s.Idx, len(s.Literal), `list the characters, as in [A-Za-zÀ-ž]`, `\p{…} never matches in the script engine`)
-	}
-}
-
-// forbidden says what a node does that a condition must not do.
-func forbidden(n ast.Node) string {
-	switch x := n.(type) {
-	case *ast.AssignExpression:
-		return "assign"
-	case *ast.UnaryExpression:
-		switch x.Operator {
-		case token.INCREMENT, token.DECREMENT, token.DELETE:
-			return "change anything"
-		}
-	case *ast.AwaitExpression, *ast.YieldExpression:
-		return "wait"
-	case *ast.FunctionLiteral:
-		if x.Async || x.Generator {
-			return "wait"
-		}
-	case *ast.ArrowFunctionLiteral:
-		if x.Async {
-			return "wait"
-		}
-	}
-	return ""
+	t.told[pos] = true
+	t.ps.Add(code, pos, hint, format, args...)
 }
 
 // ExpressionReads lists the paths an expression uses, each once, where it stands first.
@@ -109,6 +48,21 @@ func (t *Text) ExpressionReads(e ast.Expression) []check.Read {
 	}
 	c := collector{t: t}
 	w := &walker{scope: top, read: c.read, free: func(string, file.Idx) {}}
+	w.visit(e)
+	return c.list
+}
+
+// ExpressionTests lists the plain comparisons an expression makes.
+func (t *Text) ExpressionTests(e ast.Expression) []check.Test {
+	top := newScope(nil)
+	for _, r := range Roots() {
+		m := top.declare(r)
+		m.path, m.isPath = r, true
+	}
+	c := comparisons{t: t}
+	w := &walker{scope: top, read: func(string, file.Idx) {}, free: func(string, file.Idx) {}}
+	w.node = func(n ast.Node) { c.look(w, n) }
+	c.truth(w, e)
 	w.visit(e)
 	return c.list
 }
@@ -129,7 +83,7 @@ func (c *collector) read(path string, at file.Idx) {
 // Exported finds the functions behind the names the bundle leaves in its global, and reads each. A name whose function
 // cannot be found, because it is made when the script runs, is listed with nothing known of it.
 func (t *Text) Exported(names []string, into map[string]check.Function) {
-	body := t.bundleBody()
+	body := tree.BundleBody(t.tree)
 	t.tops = newScope(nil)
 	t.tops.hoistVars(t.tree.DeclarationList)
 	t.tops.hoist(body)
@@ -139,7 +93,7 @@ func (t *Text) Exported(names []string, into map[string]check.Function) {
 		}
 	}
 	t.forgetAssigned()
-	for name, e := range marked(body) {
+	for name, e := range tree.Marked(body, worker.MarkHooks) {
 		if !slices.Contains(names, name) {
 			continue
 		}
@@ -159,8 +113,8 @@ func (t *Text) Exported(names []string, into map[string]check.Function) {
 		case m == nil || m.fn == nil && !constant(m.value):
 			into[name] = check.Function{At: t.pos(id.Idx, len(name))}
 		case m.fn != nil:
-			if m.fn.yields {
-				t.ps.Add("STILE-H08", t.pos(m.fn.node.Idx0(), 0), "return a value, or make it async", "hook %s is a generator", name)
+			if m.fn.Yields {
+				t.ps.Add("STILE-H08", t.pos(m.fn.Node.Idx0(), 0), "return a value, or make it async", "hook %s is a generator", name)
 				continue
 			}
 			into[name] = t.describe(m)
@@ -175,21 +129,21 @@ func (t *Text) forgetAssigned() {
 		var names []string
 		switch x := n.(type) {
 		case *ast.AssignExpression:
-			names = targets(x.Left)
+			names = tree.Targets(x.Left)
 		case *ast.UnaryExpression:
-			names = targets(x.Operand)
+			names = tree.Targets(x.Operand)
 			if x.Operator != token.INCREMENT && x.Operator != token.DECREMENT {
 				names = nil
 			}
 		case *ast.ForIntoExpression:
-			names = targets(x.Expression)
+			names = tree.Targets(x.Expression)
 		}
 		for _, name := range names {
 			if m := t.tops.names[name]; m != nil {
 				m.value, m.fn = nil, nil
 			}
 		}
-		children(n, look)
+		tree.Children(n, look)
 	}
 	look(t.tree)
 }
@@ -205,68 +159,19 @@ func constant(e ast.Expression) bool {
 }
 
 func (t *Text) describe(m *meaning) check.Function {
-	at := m.fn.node.Idx0()
+	at := m.fn.Node.Idx0()
 	length := 0
-	if lit, ok := m.fn.node.(*ast.FunctionLiteral); ok && lit.Name != nil {
+	if lit, ok := m.fn.Node.(*ast.FunctionLiteral); ok && lit.Name != nil {
 		at, length = lit.Name.Idx, len(lit.Name.Name)
 	}
 	f := check.Function{At: t.pos(at, length)}
 	c := collector{t: t}
 	w := &walker{scope: t.tops, read: c.read, free: func(string, file.Idx) {}}
+	k := comparisons{t: t}
+	w.node = func(n ast.Node) { k.look(w, n) }
 	whole := ""
 	w.function(m.fn, []*string{&whole})
-	f.Reads = c.list
+	f.Reads, f.Tests = c.list, k.list
 	f.Returns, f.Exact = t.returns(m.fn)
 	return f
-}
-
-// bundleBody gives the statements inside the function esbuild wraps a bundle in.
-func (t *Text) bundleBody() []ast.Statement {
-	for _, s := range t.tree.Body {
-		e, ok := s.(*ast.ExpressionStatement)
-		if !ok {
-			continue
-		}
-		if c, ok := e.Expression.(*ast.CallExpression); ok {
-			if f := asFunction(c.Callee); f != nil && f.body != nil {
-				return f.body.List
-			}
-		}
-	}
-	return t.tree.Body
-}
-
-// marked reads the stub's last statement: which variable of the bundle each exported name is.
-func marked(body []ast.Statement) map[string]ast.Expression {
-	all := map[string]ast.Expression{}
-	for _, s := range body {
-		e, ok := s.(*ast.ExpressionStatement)
-		if !ok {
-			continue
-		}
-		a, ok := e.Expression.(*ast.AssignExpression)
-		if !ok {
-			continue
-		}
-		left, ok := a.Left.(*ast.DotExpression)
-		if !ok || left.Identifier.Name != worker.MarkHooks {
-			continue
-		}
-		o, ok := a.Right.(*ast.ObjectLiteral)
-		if !ok {
-			continue
-		}
-		clear(all)
-		for _, p := range o.Value {
-			switch p := p.(type) {
-			case *ast.PropertyShort:
-				all[p.Name.Name.String()] = &p.Name
-			case *ast.PropertyKeyed:
-				if k, ok := p.Key.(*ast.StringLiteral); ok {
-					all[k.Value.String()] = p.Value
-				}
-			}
-		}
-	}
-	return all
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/file"
 	"github.com/dop251/goja/token"
+
+	"github.com/stile-id/stile/scripts/reading/tree"
 )
 
 const maxCalls = 200 // calls followed into functions of the same file while reading one hook
@@ -24,7 +26,7 @@ type walker struct {
 
 // path tells which path into the argument an expression names, if it does nothing but that.
 func (w *walker) path(e ast.Expression) (string, bool) {
-	switch x := bare(e).(type) {
+	switch x := tree.Bare(e).(type) {
 	case *ast.Identifier:
 		if m := w.scope.lookup(x.Name.String()); m != nil && m.isPath {
 			return m.path, true
@@ -66,7 +68,7 @@ func (w *walker) visit(n ast.Node) {
 	if w.node != nil {
 		w.node(n)
 	}
-	if f := asFunction(n); f != nil {
+	if f := tree.AsFunction(n); f != nil {
 		w.function(f, nil)
 		return
 	}
@@ -113,12 +115,12 @@ func (w *walker) visit(n ast.Node) {
 				w.scope.hoist(c.Consequent)
 			}
 			for _, c := range x.Body {
-				children(c, w.visit)
+				tree.Children(c, w.visit)
 			}
 		})
 	case *ast.CatchStatement:
 		w.inside(func() {
-			for _, name := range targets(x.Parameter) {
+			for _, name := range tree.Targets(x.Parameter) {
 				w.scope.declare(name)
 			}
 			w.visit(x.Body)
@@ -127,7 +129,7 @@ func (w *walker) visit(n ast.Node) {
 		w.visit(x.Statement)
 	case *ast.BranchStatement, *ast.MetaProperty:
 	default:
-		children(n, w.visit)
+		tree.Children(n, w.visit)
 	}
 }
 
@@ -166,10 +168,10 @@ func (w *walker) name(id *ast.Identifier) {
 
 func (w *walker) member(e ast.Expression) {
 	if p, ok := w.path(e); ok {
-		w.use(p, bare(e).Idx0())
+		w.use(p, tree.Bare(e).Idx0())
 		return
 	}
-	switch x := bare(e).(type) {
+	switch x := tree.Bare(e).(type) {
 	case *ast.DotExpression:
 		w.visit(x.Left)
 	case *ast.BracketExpression:
@@ -184,7 +186,7 @@ func (w *walker) member(e ast.Expression) {
 // read as well, with that path for its parameter.
 func (w *walker) call(c *ast.CallExpression) {
 	var fn *meaning
-	switch callee := bare(c.Callee).(type) {
+	switch callee := tree.Bare(c.Callee).(type) {
 	case *ast.DotExpression:
 		w.visit(callee.Left)
 	case *ast.BracketExpression:
@@ -211,7 +213,7 @@ func (w *walker) call(c *ast.CallExpression) {
 	if !handed {
 		return
 	}
-	key := fmt.Sprintf("%p", fn.fn.node)
+	key := fmt.Sprintf("%p", fn.fn.Node)
 	for _, p := range paths {
 		key += ","
 		if p != nil {
@@ -226,7 +228,7 @@ func (w *walker) call(c *ast.CallExpression) {
 	if w.seen == nil {
 		w.seen = map[string]bool{}
 	}
-	if len(w.seen) >= maxCalls || slices.Contains(w.stack, fn.fn.node) { // what it reads next time round is below this
+	if len(w.seen) >= maxCalls || slices.Contains(w.stack, fn.fn.Node) { // what it reads next time round is below this
 		for _, p := range paths {
 			if p != nil {
 				w.use(*p, c.Idx0())
@@ -237,7 +239,7 @@ func (w *walker) call(c *ast.CallExpression) {
 	w.seen[key] = true
 	here := w.scope
 	w.scope = fn.where
-	w.stack = append(w.stack, fn.fn.node)
+	w.stack = append(w.stack, fn.fn.Node)
 	w.function(fn.fn, paths)
 	w.stack = w.stack[:len(w.stack)-1]
 	w.scope = here
@@ -245,7 +247,7 @@ func (w *walker) call(c *ast.CallExpression) {
 
 // assign: what is written to is not read, but the object it belongs to must be there.
 func (w *walker) assign(a *ast.AssignExpression) {
-	switch left := bare(a.Left).(type) {
+	switch left := tree.Bare(a.Left).(type) {
 	case *ast.Identifier:
 		if w.scope.lookup(left.Name.String()) == nil || a.Operator != token.ASSIGN {
 			w.name(left)

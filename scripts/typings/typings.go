@@ -10,6 +10,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/proof/data"
 )
 
 // Source is a flow whose types are wanted.
@@ -25,7 +26,7 @@ func FileName(flow string) string { return flow + ".flow.d.ts" }
 
 // Write returns the types of a flow's hooks.
 func Write(src Source) string {
-	w := writer{src: src, certain: src.Program.Certain()}
+	w := writer{src: src, certain: data.CertainOf(src.Program)}
 	for i := range src.Flow.Steps {
 		if n := src.Program.Nodes[src.Flow.Steps[i].Name]; n != nil && w.certain.Reached(n) {
 			w.steps = append(w.steps, n)
@@ -47,7 +48,7 @@ func Write(src Source) string {
 
 type writer struct {
 	src     Source
-	certain check.Certain
+	certain data.Certain
 	steps   []*check.Node // in the order of the flow
 	out     strings.Builder
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/stile-id/stile/engine/action"
@@ -13,10 +12,8 @@ import (
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/engine/walk"
-	"github.com/stile-id/stile/server/connect/mail"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authorize"
-	"github.com/stile-id/stile/server/store/sql"
 )
 
 // authenticator is the one door between the wings, seen from the authorization server.
@@ -65,27 +62,6 @@ func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) 
 	}
 	ended.Audit = append(ended.Audit, journey.Audit{Event: "sign-in", Account: v.Subject, Detail: detail})
 	return ended, nil
-}
-
-// outboxed is the ledger's outbox as the delivery wants it.
-type outboxed struct{ *sql.Store }
-
-// Claim implements mail.Outbox. The ledger counts the try that begins, the delivery those before.
-func (o outboxed) Claim(ctx context.Context, now time.Time, lease time.Duration, n int) ([]mail.Claimed, error) {
-	batch, err := o.Store.Claim(ctx, now, lease, n)
-	out := make([]mail.Claimed, 0, len(batch))
-	for _, c := range batch {
-		out = append(out, mail.Claimed{Message: c.Message, Attempts: c.Attempts - 1})
-	}
-	return out, err
-}
-
-// nowhere is the sender of a server without mail settings: it says so, and messages wait for one that can.
-type nowhere struct{ log *slog.Logger }
-
-// Send implements mail.Sender.
-func (n nowhere) Send(context.Context, mail.Letter) error {
-	return fmt.Errorf("%w: there is no `mail:` in the settings", mail.ErrWaits)
 }
 
 // word words a message in its receiver's language.

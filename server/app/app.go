@@ -18,19 +18,24 @@ import (
 	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/scripts/host"
+	"github.com/stile-id/stile/server/app/hooks"
+	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/connect/mail"
+	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/journeys"
 	"github.com/stile-id/stile/server/meter"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/pages"
 	"github.com/stile-id/stile/server/seal"
 	"github.com/stile-id/stile/server/session"
 	"github.com/stile-id/stile/server/store/redis"
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
+	"github.com/stile-id/stile/server/trails"
 	"github.com/stile-id/stile/server/watch"
 	"github.com/stile-id/stile/server/web"
 )
@@ -73,9 +78,11 @@ type Server struct {
 	journeys  *journeys.Journeys
 	pages     *pages.Pages
 	grants    *live.Grants
-	delivery  *mail.Delivery
+	delivery  *delivery.Delivery
+	teller    *logout.Teller
 	meter     *meter.Meter
-	claims    *claimsHook
+	scripts   *hooks.Hooks
+	trails    *trails.Trails // nil when none are kept
 	draining  draining
 	notice    time.Duration
 	closers   []func() error
@@ -116,14 +123,20 @@ func New(ctx context.Context, o Options) (s *Server, problems diag.Problems, sou
 	if err != nil || problems.Failed() {
 		return s, problems, sources, err
 	}
-	if ps, src, err := s.newClaims(); err != nil || ps.Failed() {
+	if ps, src, err := s.newScripts(); err != nil || ps.Failed() {
 		return s, ps, src, err
 	}
-	s.newDelivery(o.Mail)
 	if err := s.newHandler(ctx, o.Mount); err != nil {
 		return s, problems, sources, err
 	}
+	s.delivery = outgoing.Delivery(s.file, s.Store, o.Mail, s.word, s.teller, s.now, s.log)
 	return s, problems, sources, nil
+}
+
+// newScripts compiles the scripts that the settings name, claims and exchanges alike.
+func (s *Server) newScripts() (diag.Problems, diag.Sources, error) {
+	s.scripts = &hooks.Hooks{Pool: s.hooks, File: s.file, Connect: s.connect, Log: s.log}
+	return s.scripts.Load()
 }
 
 func hookOptions(o Options) host.Options {

@@ -61,9 +61,14 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked
 	found.Flows = watch.Compile(text, world)
 	collect(found.Flows.Problems, found.Flows.Sources)
 	if found.Flows.Programs != nil {
+		ps, src, err := demands.Tests(f, folder, found.Flows.Programs)
+		collect(ps, src)
+		if err != nil {
+			return found, err
+		}
 		collect(demands.Check(f, found.Flows), f.Sources())
 	}
-	ps, src, err = s.newClaims()
+	ps, src, err = s.newScripts()
 	collect(ps, src)
 	if err != nil {
 		return found, err
@@ -74,7 +79,7 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked
 	if _, err := certificates.Authorities(f); err != nil {
 		return found, err
 	}
-	_, badClaims := claims.New(f.Claims, s.claimPorts())
+	_, badClaims := claims.New(f.Claims, s.scripts.Claims())
 	_, badClients := client.NewRegistry(f.Clients)
 	return found, errors.Join(badClaims, badClients)
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/stile-id/stile/server/oauth/client"
 )
 
 // claimSettings adds a claim from every source there is.
@@ -98,4 +100,47 @@ func claimsOf(t *testing.T, jwt string) map[string]any {
 		t.Fatal(err)
 	}
 	return out
+}
+
+const exchangeHook = `interface Asked { client: string; owner: string; subject: string; scopes: string[]; audience: string[]; acr?: string }
+
+export function exchange({ scopes, owner, acr }: Asked) {
+  if (scopes.includes("email")) return false;
+  if (scopes.includes("profile")) throw new Error("a mistake in the hook");
+  return owner === "app" && acr === "urn:stile:basic" ? { scopes: ["api"] } : undefined;
+}
+`
+
+// TestS036_ExchangeHook: the script of the settings allows, narrows and refuses; a mistake in it refuses.
+func TestS036_ExchangeHook(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "exchange.ts"), []byte(exchangeHook), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := serveIn(t, dir, "exchange-hook: exchange.ts\n", "", fmt.Sprintf(`  - id: orders
+    secrets: [%s]
+    grant_types: ["urn:ietf:params:oauth:grant-type:token-exchange"]
+    scopes: [api, email, profile]
+    audience: ["ISSUER"]
+    resources: [stock]
+    exchange: { audience: [stock] }
+`, client.Kept("app-secret")))
+	v := visit(t, p.base)
+	v.begin("scope", "openid profile email api")
+	v.post("identifier", "ann@example.com")
+	tokens, _ := v.redeem(v.post("password", secret))
+	swap := func(scope string) answer {
+		a, err := v.send(http.MethodPost, "/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "scope": {scope},
+			"subject_token": {tokens["access_token"].(string)}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}},
+			func(r *http.Request) { r.SetBasicAuth("orders", "app-secret") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	for scope, want := range map[string]string{"api": `"scope":"api"`, "api email": "access_denied", "api profile": "access_denied"} {
+		if a := swap(scope); !strings.Contains(a.body, want) {
+			t.Errorf("%s: %s, want %s", scope, a.body, want)
+		}
+	}
 }

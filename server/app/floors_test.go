@@ -69,7 +69,7 @@ func rooms(t *testing.T) map[string]*room {
 
 // floor is where a package lies (docs/design/architecture.md §2). Within floor 1 and 3 the order is finer.
 func floor(dir string) (int, bool) {
-	engine := []string{"engine/diag", "engine/flow engine/identity engine/transient engine/verdict", "engine/journey", "engine/action", "engine/settings", "engine/check", "engine/proof", "engine/walk", "engine/run", "engine/rehearse"}
+	engine := []string{"engine/diag", "engine/flow engine/identity engine/transient engine/verdict", "engine/journey", "engine/action", "engine/settings", "engine/trail", "engine/check", "engine/proof", "engine/walk engine/explain", "engine/run", "engine/replay", "engine/rehearse"}
 	switch {
 	case dir == ".":
 		return 60, true
@@ -85,7 +85,7 @@ func floor(dir string) (int, bool) {
 		return 45, true
 	case under(dir, "server/journeys", "server/pages", "server/session", "server/oauth", "server/admin", "server/scim"):
 		return 35, true
-	case under(dir, "server/seal", "server/web"):
+	case under(dir, "server/seal", "server/web", "server/delivery"):
 		return 28, true
 	case under(dir, "server"):
 		return 30, true

@@ -135,6 +135,9 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		answer["flows"] = "the newest text is refused; the one before serves"
 		answer["problems"] = refused
 	}
+	if back := s.Flows.TakenBack(); len(back) > 0 {
+		answer["rolled_back"] = back
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)

@@ -16,14 +16,18 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/app/certificates"
+	"github.com/stile-id/stile/server/app/outgoing"
+	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/assertion"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/foreign"
+	"github.com/stile-id/stile/server/oauth/gateway"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
@@ -50,10 +54,11 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if s.grants, err = live.New(s.Store); err != nil {
 		return fmt.Errorf("grants: %w", err)
 	}
-	sources, err := claims.New(s.file.Claims, s.claimPorts())
+	sources, err := claims.New(s.file.Claims, s.scripts.Claims())
 	if err != nil {
 		return err
 	}
+	s.Store.Hears = outgoing.Hears(registry)
 	issuer := oauth.Issuer(s.file.Issuer)
 	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: s.log,
 		Schedule: keys.Schedule{Every: config.Or(s.file.Lifetimes.KeyRotation, 0)}}
@@ -76,8 +81,22 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		return err
 	}
 	from := &sender.Sender{Proofs: sender.New(issuer, s.mutual(), s.master, s.transient, s.now), Certificates: shown}
-	(&token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
-	(&introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	trusted, err := parts.Assertions(s.file)
+	if err != nil {
+		return err
+	}
+	assertions, err := assertion.New(issuer, s.Store, trusted)
+	if err != nil {
+		return err
+	}
+	(&token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Now: s.now, Log: s.log}).Mount(r)
+	asked := &introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}
+	asked.Mount(r)
+	forward, err := gateway.New(issuer, s.file.Gateways, auth, asked, s.now, s.log)
+	if err != nil {
+		return err
+	}
+	forward.Mount(r)
 	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Details: types, Pushed: &pushed.Requests{Store: s.transient}, Replies: reply.New(issuer, s.Keys, s.master, s.now),
 		Objects: &object.Opener{Issuer: issuer, Remote: remote, Limits: s.transient, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {
@@ -92,8 +111,9 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
-	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Ask: s.askLogout, Done: s.loggedOut,
+	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
+	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: parts.Calls(), Now: s.now}
 	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
 		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Details: types.Names(), Log: s.log}).Mount(r)
 	return nil
@@ -141,6 +161,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, found *identity
 		return err
 	}
 	s.grants.DropAll()
+	s.wake()
 	http.SetCookie(w, s.sessions.Forget())
 	return nil
 }
@@ -153,9 +174,13 @@ func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, q logout.Ques
 		Fields: []action.Field{{Name: "note", Type: action.FieldHidden, Value: q.Note}}}})
 }
 
-func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, c *oauth.Client) {
+func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, f logout.Farewell) {
 	page := web.Page{Prompt: &action.Prompt{Step: "signed-out", Kind: "logout.done", Title: action.T("logout.done"), Body: []action.Text{action.T("logout.done-body")}}}
-	if c != nil {
+	page.Frames, page.Next = f.Frames, f.Next
+	if c := f.Client; c != nil {
+		if f.Next != "" && client.Origin(f.Next) != "" {
+			page.Prompt.Leave, page.Prompt.Body = &action.Leave{URL: f.Next, Name: c.Name}, nil
+		}
 		page.Client, page.Name, page.Theme = c.ID, c.Name, c.Theme
 	}
 	s.pages.Prompt(w, r, page)

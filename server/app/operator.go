@@ -8,14 +8,23 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/scripts/host"
+	"github.com/stile-id/stile/server/app/outgoing"
+	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/config"
+	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/keys"
+	"github.com/stile-id/stile/server/watch"
 )
 
 // Operator is what the command line may do with a deployment's stores.
-type Operator struct{ *Server }
+type Operator struct {
+	*Server
+	World check.World // what flows may refer to; OpenHistory sets it
+}
 
 // OpenOperator opens the stores alone: no flows, no pages, nothing listens.
 func OpenOperator(ctx context.Context, f *config.File, log *slog.Logger) (*Operator, error) {
@@ -24,12 +33,40 @@ func OpenOperator(ctx context.Context, f *config.File, log *slog.Logger) (*Opera
 		return nil, errors.Join(err, s.Close())
 	}
 	var err error
-	if s.Hasher, err = NewHasher(f.Password); err != nil {
+	if s.Hasher, err = parts.Hasher(f.Password); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: log,
 		Schedule: keys.Schedule{Every: config.Or(f.Lifetimes.KeyRotation, 0)}}
-	return &Operator{s}, nil
+	clients, err := client.NewRegistry(f.Clients)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.Store.Hears = outgoing.Hears(clients)
+	return &Operator{Server: s}, nil
+}
+
+// OpenHistory opens what looking back at journeys takes: the stores, and what the versions of flows are compiled with. Nothing listens.
+func OpenHistory(ctx context.Context, f *config.File, log *slog.Logger) (*Operator, error) {
+	o, err := OpenOperator(ctx, f, log)
+	if err != nil {
+		return nil, err
+	}
+	if o.hooks, err = host.New(hookOptions(Options{File: f, Log: log})); err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
+	o.closers = append(o.closers, o.hooks.Close)
+	world, err := o.world()
+	if err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
+	o.World, o.Flows = world, watch.New(world, o.Store, o.now, log)
+	return o, nil
+}
+
+// Lifetime is how long a journey may take.
+func (o *Operator) Lifetime() time.Duration {
+	return config.Or(o.file.Lifetimes.Journey, 30*time.Minute)
 }
 
 // Find returns the account that an id or any identifier names.

@@ -155,15 +155,23 @@ func serve(t *testing.T, stores string) *product {
 	return serveIn(t, t.TempDir(), stores, "")
 }
 
-// serveIn serves from a directory that may hold scripts, with further settings and connectors.
-func serveIn(t *testing.T, dir, further, connectors string) *product {
+// serveIn serves from a directory that may hold scripts, with further settings, connectors and clients; ISSUER in clients is the server's.
+func serveIn(t *testing.T, dir, further, connectors string, clients ...string) *product {
+	t.Helper()
+	return serveText(t, dir, func(base, listen string) string {
+		return strings.Replace(productSettings(base, listen, further), "providers:\n", strings.ReplaceAll(strings.Join(clients, ""), "ISSUER", base)+"providers:\n", 1) + connectors
+	})
+}
+
+// serveText serves settings that are made once the address is known.
+func serveText(t *testing.T, dir string, settings func(base, listen string) string) *product {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &product{base: "http://" + l.Addr().String(), mail: &letters{}, log: &lockedBuffer{}}
-	f, problems := config.Read(filepath.Join(dir, "stile.yaml"), []byte(productSettings(p.base, l.Addr().String(), further)+connectors))
+	f, problems := config.Read(filepath.Join(dir, "stile.yaml"), []byte(settings(p.base, l.Addr().String())))
 	if f == nil {
 		t.Fatal(problems)
 	}

@@ -20,6 +20,9 @@ import (
 // drainFor is how long requests under way may take once the server is told to stop.
 const drainFor = 20 * time.Second
 
+// guardEvery is how often nodes look at how candidates of flows fare.
+const guardEvery = 5 * time.Second
+
 // Serve listens and answers until ctx ends, then drains: /readyz fails first, for as long as Options.Notice says, so that nobody is sent
 // here any more; then no more connections are taken, requests under way are finished, and what runs beside them stops. ready is called with the address once the server listens.
 func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
@@ -91,16 +94,29 @@ func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 		go func() { defer wg.Done(); run() }()
 	}
 	start(func() { s.Deliver(ctx) })
+	if s.trails != nil {
+		start(func() { s.trails.Run(ctx) })
+	}
 	start(func() {
 		s.every(ctx, 10*time.Minute, func() {
 			n, err := s.Store.Purge(ctx, s.now(), config.Or(s.file.AuditKeep, 400*24*time.Hour))
 			if err != nil && ctx.Err() == nil {
 				s.log.Error("expired rows not purged", "cause", err.Error())
 			}
+			if n["trails"], err = s.Store.PurgeTrails(ctx, s.now().Add(-config.Or(s.file.Trails.Keep, 30*24*time.Hour))); err != nil && ctx.Err() == nil {
+				s.log.Error("old trails not purged", "cause", err.Error())
+			}
 			for table, count := range n {
 				if count > 0 {
 					s.log.Info("expired rows purged", "table", table, "rows", count)
 				}
+			}
+		})
+	})
+	start(func() {
+		s.every(ctx, guardEvery, func() {
+			if err := s.guard(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("candidates are not guarded", "cause", err.Error())
 			}
 		})
 	})

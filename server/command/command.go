@@ -16,6 +16,7 @@ import (
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/server/app"
 	"github.com/stile-id/stile/server/command/author"
+	"github.com/stile-id/stile/server/command/past"
 	"github.com/stile-id/stile/server/config"
 )
 
@@ -67,6 +68,8 @@ func Root(in io.Reader, out, errOut io.Writer) *cobra.Command {
 	root.SetErr(errOut)
 	root.AddCommand(serve(s), initial(s), checkFlows(s), testFlows(s), user(s), key(s), client(s), audit(s), version(s))
 	root.AddCommand(author.Commands(author.Console{In: in, Out: out, Err: errOut, Load: s.load, Settings: settings, Logger: s.logger, Told: errTold,
+		Misuse: func(err error) error { return wrongUse{err} }})...)
+	root.AddCommand(past.Commands(past.Console{Out: out, Err: errOut, Load: s.load, Settings: settings, Logger: s.logger, Told: errTold,
 		Misuse: func(err error) error { return wrongUse{err} }})...)
 	group(root)
 	return root

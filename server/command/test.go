@@ -90,7 +90,7 @@ func (t *tester) run(ctx context.Context, config, dir bool) error {
 		return err
 	}
 	look()
-	return watch.Changes(ctx, o.Path, nil, func(cause error) { fmt.Fprintf(t.err, "stile: %v\n", cause) }, look)
+	return watch.Changes(ctx, o.Path, false, nil, func(cause error) { fmt.Fprintf(t.err, "stile: %v\n", cause) }, look)
 }
 
 // options reads the settings, if there are any, and says what is rehearsed.
@@ -169,7 +169,11 @@ func (t *tester) once(ctx context.Context, dir bool) (err error) {
 	if len(t.flows) == 0 && t.match == "" {
 		besides = slices.Collect(maps.Keys(th.Programs))
 	}
-	return t.report(rehearse.NewReport(th.Programs, played, time.Since(began), besides...))
+	r := rehearse.NewReport(th.Programs, played, time.Since(began), besides...)
+	if len(t.flows) > 0 { // of the flows they call nothing was asked
+		r.Coverage = slices.DeleteFunc(r.Coverage, func(c rehearse.Covered) bool { return !slices.Contains(t.flows, c.Flow) })
+	}
+	return t.report(r)
 }
 
 // chosen are the test files of the flows named, all where none is.

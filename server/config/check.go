@@ -46,10 +46,12 @@ func (c *checker) check() {
 	c.references()
 	c.clients()
 	c.providers()
+	c.assertions()
 	c.connectors()
 	c.mail()
 	c.claims()
 	c.details()
+	c.gateways()
 	c.times()
 }
 
@@ -218,6 +220,7 @@ func (c *checker) times() {
 	bounds(time.Duration(l.KeyRotation), 2*day, 3660*day, "2d or more; a key is public for a day before it signs", "lifetimes", "key-rotation")
 	bounds(time.Duration(c.Hooks.Deadline), time.Millisecond, 10*time.Second, "1ms to 10s", "hooks", "deadline")
 	bounds(time.Duration(c.AuditKeep), day, 3660*day, "1d or more", "audit-keep")
+	bounds(time.Duration(c.Trails.Keep), time.Hour, 3660*day, "1h or more; `trails: { off: true }` keeps none", "trails", "keep")
 	if idle, absolute := Or(l.SessionIdle, 12*time.Hour), Or(l.SessionAbsolute, 7*day); l.SessionIdle > 0 && idle > absolute {
 		c.add("STILE-C11", at("lifetimes", "session-idle"), "choose at most "+span(absolute), "a session cannot idle longer than it lasts")
 	}

@@ -101,6 +101,23 @@ func Read(path string, source []byte) (*File, diag.Problems) {
 	return f, ps
 }
 
+// Draft reads settings as far as they go, for tools that start nothing and need no secret: whatever Read finds wrong is left to be told by it.
+// It is nil for what is no settings at all.
+func Draft(path string, source []byte) *File {
+	if len(source) > maxSource {
+		return nil
+	}
+	n, _ := flow.Parse(path, source)
+	if n == nil || n.Kind != flow.Map {
+		return nil
+	}
+	f := &File{Path: path, Dir: filepath.Dir(path), root: n, source: source}
+	if decode(n, &f.Settings) != nil {
+		return nil
+	}
+	return f
+}
+
 // At is the place of a setting, named by its keys and list indexes; where it is left out, that of what would hold it.
 func (f *File) At(path ...string) diag.Pos {
 	if v, _ := f.root.Path(path...); v != nil && v.At.Line > 0 {

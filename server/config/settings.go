@@ -9,6 +9,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/details"
+	"github.com/stile-id/stile/server/oauth/gateway"
 )
 
 // Settings is the settings file.
@@ -36,11 +37,21 @@ type Settings struct {
 	Claims     claims.Settings      `json:"claims,omitempty" jsonschema_description:"Claims by name: where each comes from, which scope lets it out, and where it goes."`
 	Details    details.Settings     `json:"authorization-details,omitempty" jsonschema_description:"Types of rich authorization requests (RFC 9396), by name."`
 	ClaimsHook string               `json:"claims-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the functions claims come from; one named claims sees all of them last."`
+	Exchanges  string               `json:"exchange-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function exchange, which allows, narrows or refuses token exchanges."`
+	Assertions map[string]Assertion `json:"assertion-issuers,omitempty" jsonschema_description:"Issuers whose signed statements about people clients may bring in place of a sign-in (RFC 7523), by name."`
+	Gateways   gateway.Settings     `json:"gateways,omitempty" jsonschema_description:"APIs behind a gateway that asks for each request, by name: /gateway/NAME."`
 	Lifetimes  Lifetimes            `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Limits     Limits               `json:"limits,omitzero" jsonschema_description:"How much one network address may do."`
 	Region     string               `json:"region,omitempty" jsonschema:"pattern=^[A-Z][A-Z]$" jsonschema_description:"Country of phone numbers written without a prefix, two letters."`
 	AuditKeep  action.Duration      `json:"audit-keep,omitempty" jsonschema_description:"How long the audit trail is kept. Default: 400d."`
+	Trails     Trails               `json:"trails,omitzero" jsonschema_description:"What is kept of journeys, so that they can be explained and replayed. It holds no secret."`
 	LogLevel   string               `json:"log-level,omitempty" jsonschema:"enum=debug,enum=info,enum=warn,enum=error" jsonschema_description:"Default: info."`
+}
+
+// Trails says what is kept of journeys.
+type Trails struct {
+	Keep action.Duration `json:"keep,omitempty" jsonschema_description:"How long. Default 30d."`
+	Off  bool            `json:"off,omitempty" jsonschema_description:"Keep none."`
 }
 
 // TLS names certificate and key files (PEM).
@@ -92,6 +103,20 @@ type Provider struct {
 	Scopes       []string `json:"scopes,omitempty" jsonschema_description:"Besides openid."`
 	Vouches      string   `json:"vouches,omitempty" jsonschema:"enum=one-factor,enum=two-factor" jsonschema_description:"What its answer is worth here. Default: nothing."`
 	Private      bool     `json:"allow-private,omitempty" jsonschema_description:"It may lie at a private address."`
+}
+
+// Assertion is a trusted issuer of statements about people.
+type Assertion struct {
+	Issuer     string            `json:"issuer" jsonschema:"required" jsonschema_description:"Its iss, exactly."`
+	Keys       Ref               `json:"jwks,omitempty" jsonschema_description:"Its public keys: a JWK set as file:PATH, env:NAME or written out."`
+	URI        string            `json:"jwks_uri,omitempty" jsonschema_description:"Where they are fetched, over https."`
+	Private    bool              `json:"allow-private,omitempty" jsonschema_description:"jwks_uri may lie at a private address."`
+	Algorithms []string          `json:"algorithms,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signatures it makes. Default: all of them."`
+	Clients    []string          `json:"clients" jsonschema:"required,minItems=1" jsonschema_description:"Clients that may bring its statements."`
+	Scopes     []string          `json:"scopes,omitempty" jsonschema_description:"What they may get, within their own scopes. No openid, no offline_access."`
+	Links      bool              `json:"links,omitempty" jsonschema_description:"Its subjects are the people who signed in through this issuer before: those whose account is linked to (iss, sub)."`
+	Accounts   map[string]string `json:"accounts,omitempty" jsonschema_description:"Its subjects one by one, each with the id of an account."`
+	Lifetime   action.Duration   `json:"lifetime,omitempty" jsonschema_description:"The longest a statement may be good for. Default 5m, at most 1h."`
 }
 
 // Connector is an outside HTTP system that answers JSON.

@@ -26,6 +26,8 @@ type Meter struct {
 	outbox   prometheus.Gauge
 	refused  prometheus.Gauge
 	reasons  *prometheus.GaugeVec
+	dropped  prometheus.Counter
+	back     *prometheus.GaugeVec
 }
 
 // New makes a meter with nothing counted.
@@ -40,8 +42,10 @@ func New() *Meter {
 		outbox:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "stile_outbox_messages", Help: "Messages waiting to be sent."}),
 		refused:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "stile_flows_refused", Help: "1 while the newest text of the flows is refused."}),
 		reasons:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stile_flows_refused_problems", Help: "Errors for which the newest text of the flows is refused, by code."}, []string{"code"}),
+		dropped:  prometheus.NewCounter(prometheus.CounterOpts{Name: "stile_trail_dropped_total", Help: "Turns of journeys of which no trail was kept."}),
+		back:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "stile_rollouts_rolled_back", Help: "1 while the candidate of a flow is rolled back."}, []string{"flow"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.steps, m.journeys, m.broken, m.outbox, m.refused, m.reasons, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.requests, m.seconds, m.steps, m.journeys, m.broken, m.outbox, m.refused, m.reasons, m.dropped, m.back, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -55,6 +59,17 @@ func (m *Meter) Step(e walk.Event) {
 		m.journeys.WithLabelValues(e.Flow, e.Version, e.Outcome).Inc()
 	default:
 		m.steps.WithLabelValues(e.Flow, e.Step, e.Outcome).Inc()
+	}
+}
+
+// Dropped counts turns whose trail was not kept.
+func (m *Meter) Dropped(n int) { m.dropped.Add(float64(n)) }
+
+// RolledBack says whose flows' candidates are rolled back.
+func (m *Meter) RolledBack(flows map[string]string) {
+	m.back.Reset()
+	for name := range flows {
+		m.back.WithLabelValues(name).Set(1)
 	}
 }
 

@@ -28,6 +28,8 @@ const (
 	GrantCode        = "authorization_code"
 	GrantRefresh     = "refresh_token"
 	GrantCredentials = "client_credentials"
+	GrantAssertion   = "urn:ietf:params:oauth:grant-type:jwt-bearer"     // RFC 7523
+	GrantExchange    = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693
 )
 
 // Values of a client's settings.
@@ -65,7 +67,7 @@ type Client struct {
 	LegacyAud      bool      `json:"auth_legacy_audience,omitempty" jsonschema_description:"private_key_jwt: the token endpoint's address and lists are taken as audience too. Default: the issuer alone, as one text."`
 	JWKS           Document  `json:"jwks,omitempty" jsonschema:"type=object" jsonschema_description:"The client's public keys (RFC 7517), written out."`
 	JWKSURI        string    `json:"jwks_uri,omitempty" jsonschema_description:"Where the client publishes its keys; https. Instead of jwks."`
-	Private        bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri and request_uris may lie at private addresses, by http on this machine too."`
+	Private        bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri, request_uris and the back-channel logout address may lie at private addresses, by http on this machine too."`
 	Certificate    Subject   `json:"certificate,omitzero" jsonschema_description:"tls_client_auth: whom the certificate must name, in exactly one way."`
 	Profile        string    `json:"profile,omitempty" jsonschema:"enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing" jsonschema_description:"Security profile, see the guide on apps. oidc (or openid): a confidential client may leave PKCE out. Default: oauth21."`
 	DPoP           string    `json:"dpop,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether tokens must be bound to a key that each request proves (RFC 9449). Default: offered, or what the profile says."`
@@ -80,6 +82,10 @@ type Client struct {
 	ResponseAlg    string    `json:"response_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of answers that are JWTs. Default: ES256."`
 	Redirects      []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
 	LogoutURIs     []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
+	BackLogout     string    `json:"backchannel_logout_uri,omitempty" jsonschema_description:"Where a logout token is posted when a session ends that signed a person in to this client."`
+	BackSession    bool      `json:"backchannel_logout_session_required,omitempty" jsonschema_description:"The client needs sid in logout tokens. They always have it."`
+	FrontLogout    string    `json:"frontchannel_logout_uri,omitempty" jsonschema_description:"Loaded in a frame of the page that a person sees after signing out, with iss and sid."`
+	FrontSession   bool      `json:"frontchannel_logout_session_required,omitempty" jsonschema_description:"The client needs iss and sid there. They are always added."`
 	GrantTypes     []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
 	Responses      []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
 	Scopes         []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`
@@ -101,6 +107,8 @@ type Client struct {
 	ACR            []string  `json:"acr,omitempty" jsonschema_description:"Assurances of which one must be reached, whatever the request says."`
 	Silent         bool      `json:"silent,omitempty" jsonschema_description:"The app renews sign-ins by prompt=none. stile check then refuses a default flow that can never end without asking."`
 	Audience       []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
+	Exchange       Exchange  `json:"exchange,omitzero" jsonschema_description:"What the client may exchange tokens for (RFC 8693). With nothing here: tokens that are for it, for some of the same audiences, with itself named as the one who acts."`
+	MayAct         string    `json:"may_act,omitempty" jsonschema_description:"The only one who may act for people by tokens of this client: the id of a client or of an account."`
 	Resources      []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
 
 	Details []string `json:"authorization_details_types,omitempty" jsonschema_description:"Types of authorization details the client may ask for (RFC 9396)."`
@@ -125,6 +133,13 @@ type Flows struct {
 	Default string   `json:"default,omitempty" jsonschema_description:"The flow that signs people in."`
 	Create  string   `json:"create,omitempty" jsonschema_description:"The flow for prompt=create."`
 	Others  []string `json:"others,omitempty" jsonschema_description:"Flows an essential acr may pick, in order, after the default."`
+}
+
+// Exchange is what a client may exchange tokens for.
+type Exchange struct {
+	From        []string `json:"from,omitempty" jsonschema_description:"Clients whose tokens may be presented. Default: all, as far as their tokens are for this client."`
+	Audience    []string `json:"audience,omitempty" jsonschema_description:"Audiences beyond those of the token presented. Each is one of the client's resources."`
+	Impersonate bool     `json:"impersonate,omitempty" jsonschema_description:"Without an actor_token the new token does not say who acts. Default: it names this client."`
 }
 
 // All lists the flows, the default first.
@@ -167,9 +182,26 @@ func (c *Client) May(scope string) bool {
 }
 
 // Holds checks at a door what may have changed since a grant was made: it is this client's, its account is active, and the client may
-// still use the flow it came from.
+// still use the flow it came from, or bring the assertions that stood in for one.
 func (c *Client) Holds(l *identity.Live) bool {
-	return l.Grant.Client == c.ID && l.Account.Status == identity.Active && c.Flows.Has(l.Grant.Flow)
+	from := c.Flows.Has(l.Grant.Flow) || l.Grant.Flow == GrantAssertion && slices.Contains(c.GrantTypes, GrantAssertion)
+	return l.Grant.Client == c.ID && l.Account.Status == identity.Active && from
+}
+
+// Stands checks the same for a token: it is a client's own, or the client got it by exchange, which it may still do, from the client that the
+// grant belongs to, which must still hold it.
+func Stands(ctx context.Context, clients Clients, c *Client, l *identity.Live) (bool, error) {
+	if c.ID == l.Grant.Client {
+		return c.Holds(l), nil
+	}
+	if !slices.Contains(c.GrantTypes, GrantExchange) {
+		return false, nil
+	}
+	owner, err := clients.Client(ctx, l.Grant.Client)
+	if errors.Is(err, ErrNoClient) {
+		return false, nil
+	}
+	return err == nil && owner.Holds(l), err
 }
 
 // CodeFor, AccessFor, IDFor, IdleFor and AbsoluteFor are the lifetimes as Go has them.

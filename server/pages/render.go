@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/stile-id/stile/server/pages/words"
@@ -19,7 +21,10 @@ func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
 	}
 	look := p.look(page.Theme)
 	s := p.catalogue.Speak(p.language(w, r, page.URL, page.Locale), look.words, name)
-	policy(w, !page.Leaves)
+	policy(w, !page.Leaves, page.Frames...)
+	if page.Next != "" {
+		w.Header().Set("Refresh", "3; url="+page.Next)
+	}
 	marked, key, fill, alike := p.shapes.of(r, page, s.Tag.String())
 	if alike {
 		if known, ok := p.shapes.known.GetIfPresent(key); ok {
@@ -30,7 +35,7 @@ func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
 	}
 	v := p.frame(r, s, look)
 	v.Kind, v.Step, v.Signal = page.Prompt.Kind, page.Prompt.Step, string(page.Prompt.Signal)
-	v.Prompt = promptOf(page, s)
+	v.Prompt, v.Frames = promptOf(page, s), page.Frames
 	v.Title = title(page, s, name)
 	v.Script = p.assets.url["script.js"]
 	text, err := p.rendered(v)
@@ -109,10 +114,13 @@ func said(problem web.Problem, s words.Speaker) string {
 // policy sets what the browser may do with the page (CSP Level 3). formsStay says that no answer can lead to another origin: Chromium
 // applies form-action to every hop of the redirect after a post, so on a page whose answer may lead back to an app or on to
 // a provider the directive would stop the person there, and it is left out.
-func policy(w http.ResponseWriter, formsStay bool) {
+func policy(w http.ResponseWriter, formsStay bool, frames ...string) {
 	csp := "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 	if formsStay {
 		csp += "; form-action 'self'"
+	}
+	if origins := originsOf(frames); len(origins) > 0 {
+		csp += "; frame-src " + strings.Join(origins, " ")
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", csp)
@@ -124,6 +132,21 @@ func policy(w http.ResponseWriter, formsStay bool) {
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Accept-Language, Cookie")
+}
+
+// originsOf lists scheme, host and port of addresses, each once.
+func originsOf(addresses []string) []string {
+	var out []string
+	for _, a := range addresses {
+		u, err := url.Parse(a)
+		if err != nil || u.Host == "" || strings.ContainsAny(u.Host, "; ,'") {
+			continue
+		}
+		if o := u.Scheme + "://" + u.Host; !slices.Contains(out, o) {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // rendered is a whole page in memory, so that a failure is a clean 500 and never half a page.

@@ -26,6 +26,7 @@ type frame struct {
 	LanguageLabel             string
 	LanguageName              string
 	Links                     []link
+	Frames                    []string // loaded, not seen
 }
 
 type link struct{ URL, Label string }

@@ -19,7 +19,7 @@ import (
 func (t *Theatre) read() (diag.Problems, diag.Sources, error) {
 	var problems diag.Problems
 	sources := diag.Sources{}
-	names, err := testFiles(t.o.Flows)
+	names, err := cases.Files(t.o.Flows)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read test files: %w", err)
 	}
@@ -44,33 +44,6 @@ func (t *Theatre) read() (diag.Problems, diag.Sources, error) {
 		t.Files = append(t.Files, f)
 	}
 	return problems, sources, nil
-}
-
-// maxFiles bounds the test files of a folder.
-const maxFiles = 2000
-
-// endings are how names of test files end.
-func endings() []string { return []string{".test.yaml", ".test.yml", ".test.json"} }
-
-func testFiles(folder fs.FS) ([]string, error) {
-	var out []string
-	err := fs.WalkDir(folder, ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules") {
-			return fs.SkipDir
-		}
-		if !d.IsDir() && !strings.HasPrefix(d.Name(), ".") && slices.ContainsFunc(endings(), func(e string) bool { return strings.HasSuffix(p, e) }) {
-			out = append(out, p)
-		}
-		if len(out) > maxFiles {
-			return fmt.Errorf("more than %d of them", maxFiles)
-		}
-		return nil
-	})
-	slices.Sort(out)
-	return out, err
 }
 
 // prompts is the name of the golden prompts of a test file.

@@ -29,6 +29,8 @@ type Flows struct {
 	// Fits judges a set of flows that checked against what else must hold, such as what clients may start; nil: nothing else must.
 	// It is set before the first Load.
 	Fits func(Compiled) (diag.Problems, diag.Sources)
+	// Keyed is a keyed hash, the same on every node, by which people are dealt out to candidates; nil: a plain one.
+	Keyed func(text string) string
 
 	world    check.World
 	versions Versions
@@ -37,12 +39,14 @@ type Flows struct {
 
 	compiling sync.Mutex // held while an old version is made again
 
-	mu      sync.RWMutex
-	current map[string]*check.Program
-	known   map[string]*check.Program // by name and hash; nil: cannot be compiled any more
-	read    [sha256.Size]byte         // of the folder last looked at
-	refused diag.Problems             // of a candidate that was not taken
-	sources diag.Sources
+	mu         sync.RWMutex
+	current    map[string]*check.Program
+	known      map[string]*check.Program // by name and hash; nil: cannot be compiled any more
+	read       [sha256.Size]byte         // of the folder last looked at
+	candidates map[string]Candidate
+	rolledBack map[string]string // flow@version to why
+	refused    diag.Problems     // of a candidate that was not taken
+	sources    diag.Sources
 }
 
 // New returns Flows without any; call Load.
@@ -66,12 +70,7 @@ func (f *Flows) Load(ctx context.Context, fsys fs.FS) (diag.Problems, diag.Sourc
 	}
 	set := Compile(folder, f.world)
 	if set.Programs != nil && f.Fits != nil {
-		problems, sources := f.Fits(set)
-		set.Problems = append(set.Problems, problems...)
-		maps.Copy(set.Sources, sources)
-		if problems.Failed() {
-			set.Programs = nil
-		}
+		f.fits(&set)
 	}
 	if set.Programs == nil {
 		f.mu.Lock()
@@ -80,7 +79,7 @@ func (f *Flows) Load(ctx context.Context, fsys fs.FS) (diag.Problems, diag.Sourc
 		return set.Problems, set.Sources, nil
 	}
 	// Written down before the first journey is pinned to it; when that fails the next look tries again.
-	if err := f.keep(ctx, folder, f.changed(set.Programs)); err != nil {
+	if err := f.keep(ctx, folder, append(f.changed(set.Programs), f.fresh(set.Candidates)...)); err != nil {
 		return set.Problems, set.Sources, err
 	}
 	f.mu.Lock()
@@ -88,8 +87,41 @@ func (f *Flows) Load(ctx context.Context, fsys fs.FS) (diag.Problems, diag.Sourc
 	for name, p := range set.Programs {
 		f.known[name+"@"+p.Hash] = p
 	}
+	for name, c := range set.Candidates {
+		f.known[name+"@"+c.Program.Hash] = c.Program
+	}
+	f.candidates = set.Candidates
 	f.read, f.current, f.refused, f.sources = sum, set.Programs, nil, set.Sources
 	return set.Problems, set.Sources, nil
+}
+
+// fits judges a set, and what it would be with each candidate in its flow's place; a set that does not fit has no programs.
+func (f *Flows) fits(set *Compiled) {
+	judged := []Compiled{*set}
+	for _, name := range slices.Sorted(maps.Keys(set.Candidates)) {
+		judged = append(judged, set.With(name))
+	}
+	for _, c := range judged {
+		problems, sources := f.Fits(c)
+		set.Problems = append(set.Problems, problems...)
+		maps.Copy(set.Sources, sources)
+	}
+	if set.Problems = set.Problems.Unique(); set.Problems.Failed() {
+		set.Programs, set.Candidates = nil, nil
+	}
+}
+
+// fresh lists candidates that are not let out already.
+func (f *Flows) fresh(list map[string]Candidate) []*check.Program {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	var out []*check.Program
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		if old, ok := f.candidates[name]; !ok || old.Program.Hash != list[name].Program.Hash {
+			out = append(out, list[name].Program)
+		}
+	}
+	return out
 }
 
 // changed lists the programs that are not served already, by name.
@@ -160,7 +192,10 @@ func (f *Flows) Version(ctx context.Context, name, hash string) (*check.Program,
 		return nil, nil
 	}
 	var p *check.Program
-	p = Compile(folder, f.world).Programs[name]
+	set := Compile(folder, f.world)
+	if p = set.Programs[name]; p == nil || p.Hash != hash {
+		p = set.Candidates[name].Program
+	}
 	if p != nil && p.Hash != hash {
 		p = nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -67,18 +68,21 @@ type Compiled struct {
 	Sound    map[string]*check.Program // those that checked, though others did not
 	Flows    map[string]*flow.Flow     // as far as they could be read
 	Proofs   map[string]proof.Result   // by flow, of those that compiled
-	Problems diag.Problems             // warnings and notes, or errors when Programs is nil
-	Sources  diag.Sources
+	// Candidates are versions beside their flows, by flow: signin.candidate.yaml.
+	Candidates map[string]Candidate
+	Problems   diag.Problems // warnings and notes, or errors when Programs is nil
+	Sources    diag.Sources
 }
 
 // Compile checks all flows of a folder. world's Flow is filled in.
 func Compile(folder Folder, world check.World) Compiled {
 	out := Compiled{Sources: diag.Sources{}, Sound: map[string]*check.Program{}, Flows: map[string]*flow.Flow{}, Proofs: map[string]proof.Result{}}
-	sources := map[string]check.Source{}
+	sources, candidates := map[string]check.Source{}, map[string]check.Source{}
 	var names []string
 	for _, file := range slices.Sorted(keys(folder)) {
 		out.Sources[file] = folder[file]
-		if !IsFlow(file) {
+		candidate := isCandidate(file)
+		if !IsFlow(file) && !candidate {
 			continue
 		}
 		f, ps := flow.Read(file, folder[file])
@@ -86,10 +90,16 @@ func Compile(folder Folder, world check.World) Compiled {
 		if f == nil {
 			continue
 		}
-		if want := strings.TrimSuffix(path.Base(file), path.Ext(file)); f.Name != "" && f.Name != want {
-			out.Problems.Add("STILE-F12", f.At, "rename the flow to "+want+", or the file to "+f.Name+path.Ext(file), "the flow in %s calls itself %s", file, f.Name)
+		if want := strings.TrimSuffix(strings.TrimSuffix(path.Base(file), path.Ext(file)), ".candidate"); f.Name != "" && f.Name != want {
+			out.Problems.Add("STILE-F12", f.At, "rename the flow to "+want+", or the file to "+f.Name+strings.TrimPrefix(path.Base(file), want), "the flow in %s calls itself %s", file, f.Name)
 		}
-		if twin, twice := sources[f.Name]; twice && f.Name != "" {
+		switch {
+		case candidate && f.Rollout == nil:
+			out.Problems.Add("STILE-F04", f.At, "add `rollout: { candidate: 10% }`", "the candidate has no %q", "rollout")
+		case !candidate && f.Rollout != nil:
+			out.Problems.Add("STILE-F12", f.Rollout.At, "move the changed flow to "+f.Name+".candidate.yaml, beside the old one", "a rollout belongs in a candidate's file")
+		}
+		if twin, twice := sources[f.Name]; twice && f.Name != "" && !candidate {
 			out.Problems.Add("STILE-F12", f.At, "rename one of them", "flow %s is also in %s", f.Name, twin.Flow.File)
 			continue
 		}
@@ -99,6 +109,10 @@ func Compile(folder Folder, world check.World) Compiled {
 				src.Hooks = code
 				f.Hooks = path.Join(path.Dir(file), f.Hooks)
 			}
+		}
+		if candidate {
+			candidates[f.Name] = src
+			continue
 		}
 		sources[f.Name] = src
 		names = append(names, f.Name)
@@ -116,17 +130,52 @@ func Compile(folder Folder, world check.World) Compiled {
 			out.Problems = append(out.Problems, out.Proofs[name].Problems...)
 		}
 	}
+	out.candidates(candidates, sources, world)
 	out.Problems = out.Problems.Unique()
-	if !out.Problems.Failed() {
-		out.Programs = out.Sound
+	if out.Problems.Failed() {
+		out.Candidates = nil
+		return out
 	}
+	out.Programs = out.Sound
 	return out
 }
 
-// IsFlow reports whether a file of a folder holds a flow, by its name.
+// candidates compiles versions beside their flows, each as if it stood in its flow's place.
+func (out *Compiled) candidates(list, sources map[string]check.Source, world check.World) {
+	out.Candidates = map[string]Candidate{}
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		src := list[name]
+		if _, ok := sources[name]; !ok {
+			out.Problems.Add("STILE-F12", src.Flow.At, "write "+name+".yaml, or rename this file to it", "there is no flow %s that this could be a candidate of", name)
+			continue
+		}
+		p, ps := check.NewCompiler(world).Compile(src)
+		out.Problems = append(out.Problems, ps...)
+		if p == nil || src.Flow.Rollout == nil {
+			continue
+		}
+		c := Candidate{Program: p, Proof: proof.Prove(p), Rollout: *src.Flow.Rollout}
+		out.Problems = append(out.Problems, c.Proof.Problems...)
+		out.Candidates[name] = c
+	}
+}
+
+// With is the set as it will be when a candidate is the flow itself.
+func (out Compiled) With(name string) Compiled {
+	c := out.Candidates[name]
+	out.Programs, out.Proofs = maps.Clone(out.Programs), maps.Clone(out.Proofs)
+	out.Programs[name], out.Proofs[name] = c.Program, c.Proof
+	return out
+}
+
+// IsFlow tells the files of flows: neither their tests nor their candidates.
 func IsFlow(file string) bool {
 	ext := path.Ext(file)
-	return (ext == ".yaml" || ext == ".yml" || ext == ".json") && !strings.Contains(path.Base(file), ".test.")
+	return (ext == ".yaml" || ext == ".yml" || ext == ".json") && !strings.Contains(path.Base(file), ".test.") && !isCandidate(file)
+}
+
+func isCandidate(file string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(file, path.Ext(file)), ".candidate") && slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(file))
 }
 
 func importer(folder Folder) func(string) ([]byte, error) {

@@ -19,7 +19,7 @@ const settle = 150 * time.Millisecond
 
 // Watch loads the folder again whenever it changes, until ctx ends. again is a further reason to look (SIGHUP).
 func (f *Flows) Watch(ctx context.Context, dir string, again <-chan os.Signal) error {
-	return Changes(ctx, dir, again, func(cause error) { f.log.Warn("watching flows", "cause", cause.Error()) }, func() {
+	return Changes(ctx, dir, true, again, func(cause error) { f.log.Warn("watching flows", "cause", cause.Error()) }, func() {
 		problems, sources, err := f.Load(ctx, os.DirFS(dir))
 		switch {
 		case err != nil:
@@ -32,9 +32,9 @@ func (f *Flows) Watch(ctx context.Context, dir string, again <-chan os.Signal) e
 	})
 }
 
-// Changes calls look whenever something in a folder has changed and is quiet again, until ctx ends. again is a further reason to look;
-// troubled is told where the system loses track, after which look is called too.
-func Changes(ctx context.Context, dir string, again <-chan os.Signal, troubled func(cause error), look func()) error {
+// Changes calls look whenever something in a folder has changed and is quiet again, until ctx ends. first: also at once, for what changed since
+// the folder was read and before it was watched. again is a further reason to look; troubled is told where the system loses track, after which look is called too.
+func Changes(ctx context.Context, dir string, first bool, again <-chan os.Signal, troubled func(cause error), look func()) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch flows: %w", err)
@@ -50,6 +50,9 @@ func Changes(ctx context.Context, dir string, again <-chan os.Signal, troubled f
 		return fmt.Errorf("watch flows: %w", err)
 	}
 	var quiet <-chan time.Time
+	if first {
+		quiet = time.After(0)
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -18,6 +18,8 @@ type Page struct {
 	Theme    string
 	Locale   []string // languages asked for by the client, in order
 	Stale    bool     // the answer just given was for an earlier page and changed nothing
+	Frames   []string // addresses of other origins that the page loads, unseen
+	Next     string   // where the browser goes on to by itself, once the frames have had their time
 	Leaves   bool     // answering may lead to another site, so form-action cannot be restricted (Chromium applies it to redirects)
 }
 

@@ -22,7 +22,7 @@ const (
 // topOrder and stepOrder are the keys of a flow and of a step in the order of docs/design/flow-language.md. Others stand before `steps`
 // and at the end.
 func topOrder() []string {
-	return []string{"$schema", "flow", "about", "hooks", "start", "accept", "vars", "inputs", "outputs"}
+	return []string{"$schema", "flow", "about", "hooks", "start", "accept", "vars", "inputs", "outputs", "rollout"}
 }
 
 func stepOrder() []string { return []string{"use", "with", "before", "after", "next"} }

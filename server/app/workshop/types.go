@@ -26,10 +26,7 @@ type Types struct {
 // are being written. Problems are those of flows whose types cannot be told. from gives the path by which the types find a hook file of the
 // folder; nil: they lie beside it.
 func (w *Workshop) Types(folder watch.Folder, names []string, from func(hooks string) string) ([]Types, diag.Problems, diag.Sources) {
-	world := w.World
-	named, folder := promised(folder)
-	world.Hooks = unjudged{named}
-	set := watch.Compile(folder, world)
+	set := w.Draft(folder)
 	connectors := w.Connectors
 	if !w.Declared {
 		connectors = connectorsNamed(set.Flows)
@@ -106,6 +103,9 @@ func (u unjudged) Functions() map[string]check.Function { return u.functions }
 
 // Reads implements check.HookSet.
 func (unjudged) Reads(string) []check.Read { return nil }
+
+// Tests implements check.HookSet.
+func (unjudged) Tests(string) []check.Test { return nil }
 
 // Call implements check.HookSet.
 func (unjudged) Call(context.Context, check.HookCall) (check.HookResult, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/scripts/host"
+	"github.com/stile-id/stile/server/app/demands"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/watch"
 )
@@ -28,6 +29,7 @@ type Workshop struct {
 	Providers  []string
 	Declared   bool // there are settings: names they do not declare are wrong
 
+	file    *config.File
 	hooks   *host.Pool
 	actions func(*federate.Providers) (action.Registry, error)
 }
@@ -43,7 +45,7 @@ func (absent) Call(context.Context, string, action.ConnectorRequest) (action.Con
 // New makes one for the flows of a deployment. Without settings any connector and provider is taken to be declared, and a provider to vouch for
 // one factor.
 func New(f *config.File, log *slog.Logger) (*Workshop, error) {
-	w := &Workshop{Declared: f != nil}
+	w := &Workshop{Declared: f != nil, file: f}
 	issuer, region := "http://localhost", ""
 	var providers []federate.Provider
 	if f != nil {
@@ -54,8 +56,10 @@ func New(f *config.File, log *slog.Logger) (*Workshop, error) {
 		}
 	}
 	keys, err := passkey.New(issuer, "Stile", nil)
-	if err != nil {
-		return nil, err
+	if err != nil { // an address that is still being written
+		if keys, err = passkey.New("http://localhost", "Stile", nil); err != nil {
+			return nil, err
+		}
 	}
 	w.actions = func(p *federate.Providers) (action.Registry, error) {
 		return all.Actions(all.Needs{Passkeys: keys, Providers: p, Connectors: absent{}, Region: region})
@@ -78,17 +82,22 @@ func New(f *config.File, log *slog.Logger) (*Workshop, error) {
 
 // Compile checks a folder of flows.
 func (w *Workshop) Compile(folder watch.Folder) watch.Compiled {
+	return watch.Compile(folder, w.world(folder))
+}
+
+// world is what flows of a folder may refer to.
+func (w *Workshop) world(folder watch.Folder) check.World {
 	world := w.World
 	if !w.Declared {
-		if registry, err := w.actions(named(folder)); err == nil { // else the one without providers tells the same
+		if registry, err := w.actions(providers(folder)); err == nil { // else the one without providers tells the same
 			world.Registry = registry
 		}
 	}
-	return watch.Compile(folder, world)
+	return world
 }
 
-// named are the providers that flows of a folder speak of.
-func named(folder watch.Folder) *federate.Providers {
+// providers are those that flows of a folder speak of.
+func providers(folder watch.Folder) *federate.Providers {
 	var list []federate.Provider
 	for file, text := range folder {
 		if !watch.IsFlow(file) {
@@ -105,6 +114,23 @@ func named(folder watch.Folder) *federate.Providers {
 		}
 	}
 	return federate.NewProviders(list...)
+}
+
+// Check is Compile, and what settings say of flows besides.
+func (w *Workshop) Check(folder watch.Folder) watch.Compiled {
+	set := w.Compile(folder)
+	if w.file != nil && set.Programs != nil {
+		set.Problems = append(set.Problems, demands.Check(w.file, set)...)
+	}
+	return set
+}
+
+// Draft checks a folder without judging what hooks do: for texts that are being written.
+func (w *Workshop) Draft(folder watch.Folder) watch.Compiled {
+	world := w.world(folder)
+	named, whole := promised(folder)
+	world.Hooks = unjudged{named}
+	return watch.Compile(whole, world)
 }
 
 // Close ends what New began.

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stile-id/stile/engine/check"
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/server/app/workshop"
 	"github.com/stile-id/stile/server/watch"
 )
@@ -62,7 +62,7 @@ func TestShippedTypesAreCurrent(t *testing.T) {
 func TestTypesSpeakOfEverythingThereIs(t *testing.T) {
 	folder := watch.Folder{"a.yaml": []byte("flow: a\nstart: s\naccept: { urn:x: [one-factor] }\nsteps:\n  s: { use: password.verify, next: { ok: done, forgot: denied, must-change: denied, locked: denied } }\n")}
 	text := types(t, folder, "a")[0].Text
-	for name, want := range map[string][]string{"Request": check.RequestFields(), "Subject": check.SubjectFields(),
+	for name, want := range map[string][]string{"Request": settings.RequestFields(), "Subject": settings.SubjectFields(),
 		"Evidence": {"age", "amr", "at", "credential", "facts", "method", "phishingResistant", "userVerified"}} {
 		_, body, ok := strings.Cut(text, "export interface "+name+" {")
 		body, _, _ = strings.Cut(body, "\n}")
@@ -80,7 +80,7 @@ func TestTypesSpeakOfEverythingThereIs(t *testing.T) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		known[name] = true
 	}
-	for _, f := range check.RequestFields() {
+	for _, f := range settings.RequestFields() {
 		if !known[f] {
 			t.Errorf("the request has no %s", f)
 		}

@@ -23,5 +23,5 @@ type Console struct {
 
 // Commands are all of them.
 func Commands(s Console) []*cobra.Command {
-	return []*cobra.Command{formatFiles(s), graphFlow(s), typesOf(s), diffFlows(s), explainCode(s)}
+	return []*cobra.Command{formatFiles(s), graphFlow(s), typesOf(s), diffFlows(s), explainCode(s), languageServer(s)}
 }

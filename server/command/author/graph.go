@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stile-id/stile/engine/check"
+	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/server/graph"
 )
@@ -31,19 +33,14 @@ func graphFlow(s Console) *cobra.Command {
 			case depth < 0 || depth > 8:
 				return s.Misuse(errors.New("--depth is a number from 0 to 8"))
 			}
-			b, err := s.study(c, path, args[0])
+			b, err := s.open(c, path, args[0])
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, b.Close()) }()
-			name := flowName(args[0])
-			p, ok := b.set.Programs[name]
-			if !ok {
-				names := slices.Sorted(maps.Keys(b.set.Programs))
-				if near := flow.Nearest(name, names); near != "" {
-					return fmt.Errorf("there is no flow %q; did you mean %s?", name, near)
-				}
-				return fmt.Errorf("there is no flow %q; there are: %s", name, strings.Join(names, ", "))
+			p, err := s.sound(b, flowName(args[0]))
+			if err != nil {
+				return err
 			}
 			picture := graph.Of(p, depth)
 			if form == "mermaid" {
@@ -53,7 +50,7 @@ func graphFlow(s Console) *cobra.Command {
 			defer cancel()
 			text, err := picture.SVG(ctx)
 			if err != nil {
-				return fmt.Errorf("flow %s: %w", name, err)
+				return fmt.Errorf("flow %s: %w", p.Name, err)
 			}
 			return s.write(to, text)
 		}}
@@ -62,4 +59,21 @@ func graphFlow(s Console) *cobra.Command {
 	c.Flags().IntVar(&depth, "depth", 0, "how deep called flows are drawn with their own steps")
 	c.Flags().StringVarP(&to, "output", "o", "", "file to write; standard output without it")
 	return c
+}
+
+// sound is a flow's program. What is wrong with a flow is printed; what is wrong with others is no concern here.
+func (s Console) sound(b *bench, name string) (*check.Program, error) {
+	set := b.Compile(b.folder)
+	if p := set.Sound[name]; p != nil {
+		return p, nil
+	}
+	if set.Flows[name] != nil || set.Problems.Failed() && len(set.Sound) == 0 {
+		diag.Render(s.Err, set.Problems, set.Sources)
+		return nil, s.Told
+	}
+	names := slices.Sorted(maps.Keys(set.Sound))
+	if near := flow.Nearest(name, names); near != "" {
+		return nil, fmt.Errorf("there is no flow %q; did you mean %s?", name, near)
+	}
+	return nil, fmt.Errorf("there is no flow %q; there are: %s", name, strings.Join(names, ", "))
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/server/app/workshop"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/watch"
@@ -21,21 +20,6 @@ type bench struct {
 	*workshop.Workshop
 	dir    string
 	folder watch.Folder
-	set    watch.Compiled
-}
-
-// study checks the flows a call is about. Problems are printed; with errors among them there is nothing to study.
-func (s Console) study(c *cobra.Command, settings string, flows ...string) (*bench, error) {
-	b, err := s.open(c, settings, flows...)
-	if err != nil {
-		return nil, err
-	}
-	b.set = b.Compile(b.folder)
-	if b.set.Problems.Failed() {
-		diag.Render(s.Err, b.set.Problems, b.set.Sources)
-		return nil, errors.Join(s.Told, b.Close())
-	}
-	return b, nil
 }
 
 // open reads the flows a call is about: those of the settings, or those beside a flow named by its file. Without settings whatever
@@ -45,8 +29,14 @@ func (s Console) open(c *cobra.Command, settings string, flows ...string) (b *be
 	var f *config.File
 	switch _, missing := os.Stat(settings); {
 	case missing == nil || c.Flags().Changed("config"):
-		if f, err = s.Load(settings); err != nil {
-			return nil, err
+		raw, err := readText(settings)
+		if err != nil {
+			return nil, fmt.Errorf("the settings cannot be read: %w", err)
+		}
+		if f = config.Draft(settings, raw); f == nil {
+			if f, err = s.Load(settings); err != nil {
+				return nil, err
+			}
 		}
 		b.dir = f.FlowsDir()
 	case !errors.Is(missing, fs.ErrNotExist):

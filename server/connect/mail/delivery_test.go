@@ -9,6 +9,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/stile-id/stile/server/connect/mail"
+	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/store/suite/expect"
 )
 
@@ -152,7 +153,7 @@ func (s sending) Send(_ context.Context, l mail.Letter) error { return s(l) }
 
 // TestDelivery_WithoutAServerMessagesWait: however often it was looked at, a message is there when mail is set up, unless it has expired by then.
 func TestDelivery_WithoutAServerMessagesWait(t *testing.T) {
-	w := start(t, sending(func(mail.Letter) error { return fmt.Errorf("%w: no server", mail.ErrWaits) }))
+	w := start(t, sending(func(mail.Letter) error { return fmt.Errorf("%w: no server", delivery.ErrWaits) }))
 	w.put("m1", "ann@example.com", expect.Start.Add(24*time.Hour))
 	for range 20 {
 		n := w.noted("retry")

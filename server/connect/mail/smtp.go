@@ -12,6 +12,7 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
+	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/seal"
 )
 
@@ -29,7 +30,7 @@ type SMTP struct {
 func (s SMTP) Send(ctx context.Context, l Letter) error {
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	if err := errors.Join(m.From(s.From), m.To(l.To)); err != nil {
-		return fmt.Errorf("%w: address: %w", errHopeless, err)
+		return fmt.Errorf("%w: address: %w", delivery.ErrHopeless, err)
 	}
 	m.Subject(strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f { // encoded it could start no header here, but some reader might unfold it
@@ -44,11 +45,11 @@ func (s SMTP) Send(ctx context.Context, l Letter) error {
 	m.AddAlternativeString(gomail.TypeTextHTML, l.HTML)
 	host, port, err := net.SplitHostPort(s.Server)
 	if err != nil {
-		return fmt.Errorf("%w: smtp server %q: %w", errHopeless, s.Server, err)
+		return fmt.Errorf("%w: smtp server %q: %w", delivery.ErrHopeless, s.Server, err)
 	}
 	n, err := strconv.Atoi(port)
 	if err != nil {
-		return fmt.Errorf("%w: smtp port %q", errHopeless, port)
+		return fmt.Errorf("%w: smtp port %q", delivery.ErrHopeless, port)
 	}
 	options := []gomail.Option{gomail.WithPort(n), gomail.WithoutNoop()}
 	switch s.TLS {
@@ -75,7 +76,7 @@ func (s SMTP) Send(ctx context.Context, l Letter) error {
 		}
 		var refused *gomail.SendError
 		if errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500 {
-			return fmt.Errorf("%w: %w", errHopeless, err)
+			return fmt.Errorf("%w: %w", delivery.ErrHopeless, err)
 		}
 		return fmt.Errorf("send mail: %w", err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/connect/mail"
+	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite/expect"
@@ -192,11 +193,11 @@ type book struct {
 	crash bool
 }
 
-func (b *book) Claim(ctx context.Context, now time.Time, lease time.Duration, n int) ([]mail.Claimed, error) {
-	batch, err := b.Store.Claim(ctx, now, lease, n)
-	var out []mail.Claimed
+func (b *book) Claim(ctx context.Context, kind string, now time.Time, lease time.Duration, n int) ([]delivery.Claimed, error) {
+	batch, err := b.Store.Claim(ctx, kind, now, lease, n)
+	var out []delivery.Claimed
 	for _, c := range batch {
-		out = append(out, mail.Claimed{Message: c.Message, Attempts: c.Attempts - 1})
+		out = append(out, delivery.Claimed{Message: c.Message, Attempts: c.Attempts - 1})
 	}
 	return out, err
 }
@@ -230,7 +231,7 @@ type world struct {
 	t     *testing.T
 	clock *clock
 	book  *book
-	d     *mail.Delivery
+	d     *delivery.Delivery
 	stop  func()
 }
 
@@ -257,7 +258,7 @@ func (w *world) run(s mail.Sender) {
 	word := func(m action.Mail) (string, string, string, error) {
 		return m.Args["subject"], "text of " + m.Template, "<p>html of " + m.Template + "</p>", nil
 	}
-	w.d = mail.NewDelivery(w.book, s, word, w.clock.now, slog.New(slog.DiscardHandler))
+	w.d = delivery.New(w.book, map[string]delivery.Kind{mail.Kind: {Sender: mail.Letters{Sender: s, Word: word}}}, w.clock.now, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); w.d.Run(ctx) }()

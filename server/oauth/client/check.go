@@ -26,6 +26,7 @@ func Check(c oauth.Client) (oauth.Client, []error) {
 	k.authentication()
 	k.grants()
 	k.addresses()
+	k.logout()
 	k.tokens()
 	k.lifetimes()
 	k.contradictions()
@@ -167,7 +168,7 @@ func (k *checker) grants() {
 		c.GrantTypes = []string{oauth.GrantCode}
 	}
 	for _, g := range c.GrantTypes {
-		if g != oauth.GrantCode && g != oauth.GrantRefresh && g != oauth.GrantCredentials {
+		if !slices.Contains([]string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion}, g) {
 			k.problem("grant type %q is not offered", g)
 		}
 	}
@@ -182,6 +183,10 @@ func (k *checker) grants() {
 	}
 	if slices.Contains(c.GrantTypes, oauth.GrantCredentials) && !c.Confidential() {
 		k.problem("client_credentials needs a client that authenticates")
+	}
+	k.exchange()
+	if slices.Contains(c.GrantTypes, oauth.GrantAssertion) && !c.Confidential() {
+		k.problem("assertions need a client that authenticates")
 	}
 	if slices.Contains(c.GrantTypes, oauth.GrantRefresh) && !code {
 		k.problem("refresh_token needs authorization_code beside it")
@@ -204,6 +209,22 @@ func (k *checker) grants() {
 	k.oneOf("consent", &c.Consent, standard, oauth.ConsentAsk, oauth.ConsentSkip)
 	if c.MaxAge != nil && *c.MaxAge < 0 {
 		k.problem("default_max_age is negative")
+	}
+}
+
+func (k *checker) exchange() {
+	c := k.c
+	may := slices.Contains(c.GrantTypes, oauth.GrantExchange)
+	if may && !c.Confidential() {
+		k.problem("token exchange needs a client that authenticates")
+	}
+	if e := c.Exchange; !may && (len(e.From) > 0 || len(e.Audience) > 0 || e.Impersonate) {
+		k.problem("exchange needs the grant type %s", oauth.GrantExchange)
+	}
+	for _, a := range c.Exchange.Audience {
+		if !slices.Contains(c.Resources, a) {
+			k.problem("%q is none of its resources, which tokens of this client are for", a)
+		}
 	}
 }
 

@@ -79,6 +79,7 @@ type world struct {
 	browser  *identity.Session // of the browser, for logout
 	asked    []logout.Question
 	ended    []string
+	farewell logout.Farewell
 	problems []string
 	hook     func(function string, argument any) (map[string]json.RawMessage, error)
 	connect  func(name, path string) (json.RawMessage, error)
@@ -227,7 +228,11 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 			w.asked = append(w.asked, q)
 			rw.WriteHeader(http.StatusOK)
 		},
-		Done: func(rw http.ResponseWriter, _ *http.Request, _ *oauth.Client) { rw.WriteHeader(http.StatusOK) }}
+		Visits: func(ctx context.Context, session string) ([]string, error) { return w.store.Visits(ctx, session) },
+		Done: func(rw http.ResponseWriter, _ *http.Request, f logout.Farewell) {
+			w.farewell = f
+			rw.WriteHeader(http.StatusOK)
+		}}
 	w.router = mux.NewRouter()
 	w.token.Mount(w.router)
 	w.intro.Mount(w.router)

@@ -151,8 +151,8 @@ func (h *Handler) look(ctx context.Context, caller *oauth.Client, token string, 
 	if err != nil {
 		return nil, err
 	}
-	if !s.owner.Holds(&l) {
-		return nil, nil
+	if ok, err := oauth.Stands(ctx, h.Clients.Clients, s.owner, &l); err != nil || !ok {
+		return nil, err
 	}
 	s.live = &l
 	var asked oauth.Asked
@@ -205,6 +205,7 @@ func (h *Handler) own(s *state) map[string]any {
 		out["cnf"] = a.Confirm
 	}
 	maps.Copy(out, s.auth())
+	a.Say(out)
 	return out
 }
 

@@ -29,6 +29,14 @@ type Question struct {
 	Locale []string
 }
 
+// Farewell is what the page needs that says that it is done. With Frames it loads each of them (OpenID Connect Front-Channel Logout 1.0)
+// and leads on to Next, when there is one.
+type Farewell struct {
+	Client *oauth.Client
+	Frames []string
+	Next   string
+}
+
 // Handler serves the end_session endpoint.
 type Handler struct {
 	Issuer  oauth.Issuer
@@ -38,9 +46,11 @@ type Handler struct {
 	Session func(r *http.Request) (*identity.Session, error)
 	// End ends a session in the ledger, clears the browser's cookie and lets the cached grants go.
 	End func(w http.ResponseWriter, r *http.Request, s *identity.Session) error
+	// Visits lists the clients that a session signed its person in to and that want to hear of its end.
+	Visits func(ctx context.Context, session string) ([]string, error)
 	// Ask shows the question, Done says that nobody is signed in any more.
 	Ask     func(w http.ResponseWriter, r *http.Request, q Question)
-	Done    func(w http.ResponseWriter, r *http.Request, c *oauth.Client)
+	Done    func(w http.ResponseWriter, r *http.Request, f Farewell)
 	Problem func(w http.ResponseWriter, r *http.Request, status int, id string, cause error)
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -233,27 +243,65 @@ func (h *Handler) confirm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) end(w http.ResponseWriter, r *http.Request, s *identity.Session, c *oauth.Client, redirect, state string) {
+	frames := h.frames(r, s)
 	if err := h.End(w, r, s); err != nil {
 		h.problem(w, r, ProblemServer, err)
+		return
+	}
+	if len(frames) > 0 {
+		h.Done(w, r, Farewell{Client: c, Frames: frames, Next: answered(redirect, state)})
 		return
 	}
 	h.leave(w, r, c, redirect, state)
 }
 
+// frames are the addresses of clients that want to hear of the end in this browser, with iss and sid (§3). That the list cannot be read
+// keeps nobody signed in.
+func (h *Handler) frames(r *http.Request, s *identity.Session) []string {
+	if h.Visits == nil {
+		return nil
+	}
+	list, err := h.Visits(r.Context(), s.ID)
+	if err != nil {
+		wire.Report(r, h.Log, wire.Told(err))
+	}
+	var out []string
+	for _, id := range list {
+		c, err := h.Clients.Client(r.Context(), id)
+		if err != nil || c.FrontLogout == "" || len(out) == maxFrames {
+			continue
+		}
+		out = append(out, with(c.FrontLogout, "iss="+url.QueryEscape(string(h.Issuer))+"&sid="+url.QueryEscape(s.ID)))
+	}
+	return out
+}
+
+// maxFrames bounds what one page loads.
+const maxFrames = 50
+
+// with adds parameters to an address, whose own query is kept.
+func with(address, query string) string {
+	mark := "?"
+	if strings.Contains(address, "?") {
+		mark = "&"
+	}
+	return address + mark + query
+}
+
+func answered(redirect, state string) string {
+	if redirect == "" || state == "" {
+		return redirect
+	}
+	return with(redirect, "state="+url.QueryEscape(state))
+}
+
 // leave sends the browser back to the client, or says that it is done.
 func (h *Handler) leave(w http.ResponseWriter, r *http.Request, c *oauth.Client, redirect, state string) {
 	if redirect == "" {
-		h.Done(w, r, c)
+		h.Done(w, r, Farewell{Client: c})
 		return
 	}
-	if state != "" {
-		mark := "?"
-		if strings.Contains(redirect, "?") {
-			mark = "&"
-		}
-		redirect += mark + "state=" + url.QueryEscape(state)
-	}
-	w.Header().Set("Location", redirect)
+	w.Header().Set("Location", answered(redirect, state))
 	w.WriteHeader(http.StatusSeeOther)
 }
 

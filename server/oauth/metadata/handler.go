@@ -109,6 +109,9 @@ func (h *Handler) Document() ([]byte, error) {
 			m["mtls_endpoint_aliases"] = aliases
 		}
 	}
+	for _, channel := range []string{"backchannel", "frontchannel"} {
+		m[channel+"_logout_supported"], m[channel+"_logout_session_supported"] = true, true
+	}
 	if len(h.Details) > 0 {
 		m["authorization_details_types_supported"] = h.Details
 	}

@@ -4,6 +4,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/assertion"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
@@ -32,8 +34,12 @@ type Handler struct {
 	Claims  *claims.Sources
 	Sender  *sender.Sender
 	Details *details.Types
-	Now     func() time.Time
-	Log     *slog.Logger
+	Judge   ExchangeHook // of token exchanges; nil: the settings alone decide
+
+	Assertions *assertion.Issuers // nil: nobody's are trusted
+
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // Mount adds the endpoint to the host's router. Register it before others: routes are tried in order.
@@ -58,6 +64,7 @@ type granted struct {
 	refresh int64 // generation of the refresh token to hand out, 0 for none
 	nonce   string
 	kind    string
+	swapped *swapped // what a token exchange decided, nil for other grant types
 }
 
 // grant is one grant type's own part.
@@ -72,13 +79,17 @@ func grantOf(name string) grant {
 		return refresh
 	case oauth.GrantCode:
 		return code
+	case oauth.GrantExchange:
+		return exchange
+	case oauth.GrantAssertion:
+		return assert
 	}
 	return nil
 }
 
 // GrantTypes lists what grantOf knows, for the metadata.
 func GrantTypes() []string {
-	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials}
+	return []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials, oauth.GrantExchange, oauth.GrantAssertion}
 }
 
 // ServeHTTP answers a token request.
@@ -160,8 +171,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	}
 	g.kind = name
 	if g.live != nil {
-		if !c.Holds(g.live) {
-			return nil, c, errGrant
+		if ok, err := oauth.Stands(ctx, h.Clients.Clients, c, g.live); err != nil || !ok {
+			return nil, c, cmp.Or(err, error(errGrant))
 		}
 		g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(s string) bool { return !c.May(s) })
 	}

@@ -80,6 +80,9 @@ func within(names, allowed []string) []string {
 // issue makes the tokens and writes the answer (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
 func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, error) {
 	aud, err := h.audiences(q, g)
+	if g.swapped != nil {
+		aud, err = g.swapped.audience, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +97,7 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		if g.live.Grant.Expires.Before(a.Expires) {
 			a.Expires = g.live.Grant.Expires
 		}
+		a.MayAct = c.MayAct
 	}
 	granted := q.details // narrowed, or a client's own
 	if granted == nil {
@@ -102,7 +106,11 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 	if q.details != nil || c.Format == oauth.FormatJWT {
 		a.Details = string(granted) // else introspection finds them in the grant
 	}
-	openid := g.live != nil && slices.Contains(g.scopes, "openid")
+	if g.swapped != nil {
+		g.swapped.shape(a)
+		granted, a.Details = nil, "[]" // details were granted to the app whose token it was, and go no further
+	}
+	openid := g.live != nil && g.swapped == nil && slices.Contains(g.scopes, "openid")
 	ask := &claims.Ask{Client: c, Live: g.live, Scopes: g.scopes, GrantType: g.kind, Journey: g.proved.Claims, NamedID: g.asked.IDTokenClaims}
 	var targets []string
 	if c.Format == oauth.FormatJWT {
@@ -138,7 +146,11 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		}
 		refresh = h.Tokens.SealRefresh(t, q.now)
 	}
-	return answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes, granted), nil
+	b := answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes, granted)
+	if g.swapped != nil {
+		b = append(append(append(b[:len(b)-1], `,"issued_token_type":"`...), g.swapped.issued...), `"}`...)
+	}
+	return b, nil
 }
 
 // auth is how and when the person was authenticated, as computed from evidence.
@@ -169,6 +181,12 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 	own["iat"] = q.now.Unix()
 	own["exp"] = q.now.Add(q.client.IDFor()).Unix()
 	own["at_hash"] = tokens.HalfHash(q.client.IDTokenAlg, access)
+	number, err := h.Tokens.IDNumber(g.live.Grant.ID)
+	if err != nil {
+		return "", err
+	}
+	own["jti"] = number
+	tokens.Acting{MayAct: q.client.MayAct}.Say(own)
 	if g.nonce != "" {
 		own["nonce"] = g.nonce
 	}

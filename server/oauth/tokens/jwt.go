@@ -22,6 +22,7 @@ const (
 	TypeIntrospection = "token-introspection+jwt"
 	TypeUserinfo      = "userinfo+jwt"
 	TypeAnswer        = "oauth-authz-resp+jwt" // of the authorization endpoint (JARM)
+	TypeLogout        = "logout+jwt"
 )
 
 // MaxJWT bounds a JWT that is read, in bytes.
@@ -58,6 +59,7 @@ func (t *Tokens) SignAccess(ctx context.Context, alg string, a *Access, subject 
 	if a.Confirm != (oauth.Confirm{}) {
 		own["cnf"] = a.Confirm
 	}
+	a.Say(own)
 	body, err := Marshal(claims, own)
 	if err != nil {
 		return "", err
@@ -87,12 +89,17 @@ func (t *Tokens) ParseAccess(ctx context.Context, token string, now time.Time) (
 		Scope   string          `json:"scope"`
 		Confirm oauth.Confirm   `json:"cnf"`
 		Details json.RawMessage `json:"authorization_details"`
+		acting
 	}
 	if json.Unmarshal(body, &c) != nil || c.Issuer != string(t.Issuer) || c.ID == "" || c.Client == "" {
 		return nil, ErrToken
 	}
 	a := &Access{Client: c.Client, Audience: c.Aud, Scope: strings.Fields(c.Scope), Confirm: c.Confirm, Details: string(c.Details), Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC()}
 	a.ID, a.Grant, _ = strings.Cut(c.ID, ".")
+	var ok bool
+	if a.Acting, ok = c.read(); !ok {
+		return nil, ErrToken
+	}
 	if !now.Before(a.Expires) {
 		return nil, ErrToken
 	}

@@ -43,6 +43,7 @@ type Access struct {
 	Issued   time.Time // whole seconds
 	Expires  time.Time // whole seconds
 	Confirm  oauth.Confirm
+	Acting          // of tokens that were exchanged, or may be
 	Details  string // authorization_details as JSON, when they are not those of the grant
 }
 
@@ -100,6 +101,7 @@ func (t *Tokens) SealAccess(a *Access, now time.Time) (string, error) {
 	w.texts(a.Scope)
 	w.confirm(a.Confirm)
 	w.text(a.Details)
+	a.write(&w)
 	if len(w.b) > maxRecord || len(a.Details) > MaxDetails || len(a.Audience) > maxTexts || len(a.Scope) > maxTexts {
 		return "", fmt.Errorf("tokens: an access token of %d bytes is too large", len(w.b))
 	}
@@ -123,6 +125,7 @@ func decodeAccess(s string) (*Access, bool) {
 	r := reader{s: s}
 	r.version()
 	a := &Access{ID: r.text(), Grant: r.text(), Client: r.text(), Issued: r.time(), Expires: r.time(), Audience: r.texts(), Scope: r.texts(), Confirm: r.confirm(), Details: r.long(MaxDetails)}
+	a.Acting = readActing(&r)
 	return a, r.done() && a.ID != "" && a.Client != ""
 }
 

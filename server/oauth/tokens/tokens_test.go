@@ -90,6 +90,9 @@ func FuzzDecodeAccess(f *testing.F) {
 	w.confirm(oauth.Confirm{JKT: "k"})
 	w.text(`[{"type":"x"}]`)
 	f.Add(string(w.b))
+	w.texts([]string{"actor", "before"})
+	w.text("may")
+	f.Add(string(w.b))
 	f.Add("")
 	f.Add("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -107,6 +110,7 @@ func FuzzDecodeAccess(f *testing.F) {
 		w.texts(a.Scope)
 		w.confirm(a.Confirm)
 		w.text(a.Details)
+		a.write(&w)
 		if string(w.b) != s {
 			t.Fatalf("%q has a second form", s)
 		}

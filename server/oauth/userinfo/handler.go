@@ -199,7 +199,9 @@ func (h *Handler) open(ctx context.Context, token string, now time.Time) (*token
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if !c.Holds(&l) {
+	if ok, err := oauth.Stands(ctx, h.Clients, c, &l); err != nil {
+		return nil, nil, nil, err
+	} else if !ok {
 		return nil, nil, nil, errToken
 	}
 	if !slices.Contains(a.Scope, "openid") {

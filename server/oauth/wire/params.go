@@ -25,7 +25,7 @@ const (
 )
 
 // Params are the parameters of one request. Empty ones count as absent, repeated ones are refused (OAuth 2.1 §3.1) but for
-// resource, which RFC 8707 allows to repeat.
+// resource and audience, which RFC 8707 and RFC 8693 allow to repeat.
 type Params struct {
 	list []param
 }
@@ -110,7 +110,7 @@ func Parse(text string) (Params, error) {
 			continue
 		}
 		for _, before := range p.list {
-			if before.name == name && name != "resource" {
+			if before.name == name && name != "resource" && name != "audience" {
 				return Params{}, errRepeated
 			}
 		}

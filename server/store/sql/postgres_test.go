@@ -10,6 +10,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
 	"github.com/stile-id/stile/server/store/suite/expect"
+	trailssuite "github.com/stile-id/stile/server/store/suite/trails"
 )
 
 func openPostgres(t testing.TB, now func() time.Time) *sql.Store {
@@ -35,3 +36,5 @@ func TestPostgres_Directory(t *testing.T) { suite.Directory(t, openPostgres) }
 func TestPostgres_Outbox(t *testing.T) { suite.Outbox(t, openPostgres) }
 
 func TestPostgres_Trail(t *testing.T) { suite.Trail(t, openPostgres) }
+
+func TestPostgres_Trails(t *testing.T) { trailssuite.Suite(t, openPostgres) }

@@ -14,17 +14,19 @@ import (
 	"github.com/stile-id/stile/server/store/sql/ledger"
 	"github.com/stile-id/stile/server/store/sql/outbox"
 	"github.com/stile-id/stile/server/store/sql/trail"
+	"github.com/stile-id/stile/server/store/sql/trails"
 	"github.com/stile-id/stile/server/store/sql/transient"
 )
 
 // Store is the whole ledger: journey.Ledger, identity.Directory, the authorization server's Grants and KeyRing, the outbox, the
-// audit trail and what operators need.
+// audit trail, the journeys' trails and what operators need.
 type Store struct {
 	ledger.Ledger
 	directory.Directory
 	grants.Grants
 	outbox.Outbox
 	trail.Trail
+	trails.Trails
 	db        *database.DB
 	transient *transient.Remembered // nil on PostgreSQL
 }
@@ -37,7 +39,7 @@ func Open(ctx context.Context, o database.Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{ledger.Ledger{DB: db}, directory.Directory{DB: db}, grants.Grants{DB: db}, outbox.Outbox{DB: db}, trail.Trail{DB: db}, db, nil}
+	s := &Store{ledger.Ledger{DB: db}, directory.Directory{DB: db}, grants.Grants{DB: db}, outbox.Outbox{DB: db}, trail.Trail{DB: db}, trails.Trails{DB: db}, db, nil}
 	if db.Postgres() {
 		return s, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
 	"github.com/stile-id/stile/server/store/suite/expect"
+	trailssuite "github.com/stile-id/stile/server/store/suite/trails"
 	transientsuite "github.com/stile-id/stile/server/store/suite/transient"
 )
 
@@ -52,3 +53,5 @@ func TestSQLite_Transient(t *testing.T) {
 func TestSQLite_Outbox(t *testing.T) { suite.Outbox(t, openLite) }
 
 func TestSQLite_Trail(t *testing.T) { suite.Trail(t, openLite) }
+
+func TestSQLite_Trails(t *testing.T) { trailssuite.Suite(t, openLite) }

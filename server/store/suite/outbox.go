@@ -41,11 +41,11 @@ func send(t *testing.T, s *sql.Store, n int, expires time.Time) {
 func messages(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	now := expect.Start.Add(time.Hour)
-	list, err := s.Claim(ctx, now, time.Minute, 10)
+	list, err := s.Claim(ctx, "mail", now, time.Minute, 10)
 	expect.OK(t, err)
 	expect.Equal(t, "messages of an empty outbox", len(list), 0)
 	send(t, s, 3, time.Time{})
-	list, err = s.Claim(ctx, now, time.Minute, 2)
+	list, err = s.Claim(ctx, "mail", now, time.Minute, 2)
 	expect.OK(t, err)
 	expect.Equal(t, "claimed", len(list), 2)
 	expect.Equal(t, "oldest first", list[0].ID, "m000")
@@ -53,7 +53,7 @@ func messages(t *testing.T, open Open) {
 	expect.Equal(t, "kind", list[0].Kind, "mail")
 	expect.Equal(t, "attempts", list[0].Attempts, 1)
 	expect.Equal(t, "created", list[0].Created, expect.Start)
-	list, err = s.Claim(ctx, now, time.Minute, 10)
+	list, err = s.Claim(ctx, "mail", now, time.Minute, 10)
 	expect.OK(t, err)
 	expect.Equal(t, "claimed beside the leases", len(list), 1)
 	expect.OK(t, s.Delivered(ctx, "m000"))
@@ -64,15 +64,15 @@ func messages(t *testing.T, open Open) {
 	depth, err := s.OutboxDepth(ctx)
 	expect.OK(t, err)
 	expect.Equal(t, "depth", depth, 1)
-	list, err = s.Claim(ctx, now.Add(time.Hour-time.Microsecond), time.Minute, 10)
+	list, err = s.Claim(ctx, "mail", now.Add(time.Hour-time.Microsecond), time.Minute, 10)
 	expect.OK(t, err)
 	expect.Equal(t, "claimed before the retry is due", len(list), 0)
-	list, err = s.Claim(ctx, now.Add(time.Hour), time.Minute, 10)
+	list, err = s.Claim(ctx, "mail", now.Add(time.Hour), time.Minute, 10)
 	expect.OK(t, err)
 	expect.Equal(t, "claimed", len(list), 1)
 	expect.Equal(t, "attempts", list[0].Attempts, 2)
 	// A sender that is not heard of loses its claim with the lease.
-	list, err = s.Claim(ctx, now.Add(time.Hour+time.Minute), time.Minute, 10)
+	list, err = s.Claim(ctx, "mail", now.Add(time.Hour+time.Minute), time.Minute, 10)
 	expect.OK(t, err)
 	expect.Equal(t, "claimed after the lease", len(list), 1)
 	expect.Equal(t, "attempts", list[0].Attempts, 3)
@@ -85,7 +85,7 @@ func claimRace(t *testing.T, open Open) {
 	seen := map[string]int{}
 	for _, err := range expect.Together(expect.Many, func(int) error {
 		for {
-			list, err := s.Claim(ctx, expect.Start.Add(time.Hour), time.Hour, 7)
+			list, err := s.Claim(ctx, "mail", expect.Start.Add(time.Hour), time.Hour, 7)
 			if err != nil || len(list) == 0 {
 				return err
 			}
@@ -109,7 +109,7 @@ func claimRace(t *testing.T, open Open) {
 func messagesExpire(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	send(t, s, 3, expect.Start.Add(time.Minute))
-	list, err := s.Claim(ctx, expect.Start.Add(time.Minute), time.Minute, 10)
+	list, err := s.Claim(ctx, "mail", expect.Start.Add(time.Minute), time.Minute, 10)
 	expect.OK(t, err)
 	expect.Equal(t, "claimed", len(list), 0)
 	depth, err := s.OutboxDepth(ctx)

@@ -15,8 +15,8 @@ import (
 var migrations embed.FS
 
 const (
-	latestLite      = 2
-	latestPostgres  = 1
+	latestLite      = 60
+	latestPostgres  = 60
 	transientTables = 2 // SQLite only
 )
 

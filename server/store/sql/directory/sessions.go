@@ -47,6 +47,23 @@ func (d Directory) Sessions(ctx context.Context, account string) ([]identity.Ses
 	return out, nil
 }
 
+// Visits lists the clients that a session has signed its person in to, of those that want to hear of its end.
+func (d Directory) Visits(ctx context.Context, session string) ([]string, error) {
+	var out []string
+	err := d.DB.Each(ctx, `SELECT client FROM visits WHERE session = $1 ORDER BY client LIMIT 1000`, func(scan database.Scan) error {
+		var client string
+		if err := scan(&client); err != nil {
+			return err
+		}
+		out = append(out, client)
+		return nil
+	}, session)
+	if err != nil {
+		return nil, fmt.Errorf("list visits: %w", err)
+	}
+	return out, nil
+}
+
 // TouchSession notes that a live session was seen and moves its idle end, never beyond its absolute one. It revives nothing.
 func (d Directory) TouchSession(ctx context.Context, id string, seen, idle time.Time) error {
 	var n int64

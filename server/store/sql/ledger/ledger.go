@@ -12,7 +12,11 @@ import (
 )
 
 // Ledger implements journey.Ledger on a database.
-type Ledger struct{ DB *database.DB }
+type Ledger struct {
+	DB *database.DB
+	// Hears says what a client wants to know of a session's end; nil: nobody wants anything. It is set before the ledger is used.
+	Hears func(client string) identity.Hearing
+}
 
 var _ journey.Ledger = Ledger{}
 

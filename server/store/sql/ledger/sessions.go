@@ -41,11 +41,17 @@ func putSession(tx *database.Tx, s identity.Session) error {
 func (l Ledger) endSessions(tx *database.Tx, w identity.EndSessions) error {
 	at := l.DB.Stamp(w.At)
 	if w.ID != "" {
+		if err := l.leave(tx, leftOne, w.ID, w.Account, w.At); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(`UPDATE grants SET revoked = $3, reason = $4
 			WHERE session = $1 AND account = $2 AND revoked = 0 AND NOT offline`, w.ID, w.Account, at, w.Reason); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`DELETE FROM sessions WHERE id = $1 AND account = $2`, w.ID, w.Account)
+		return err
+	}
+	if err := l.leave(tx, leftAll, w.Except, w.Account, w.At); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(`UPDATE grants SET revoked = $3, reason = $4
@@ -82,7 +88,7 @@ func putConsent(tx *database.Tx, c identity.Consent) error {
 }
 
 // putGrant writes a grant as new, whatever its record says of redemption and revocation: only the grants' own statements set those.
-func putGrant(tx *database.Tx, g identity.Grant) error {
+func (l Ledger) putGrant(tx *database.Tx, g identity.Grant) error {
 	if g.ID == "" || g.Client == "" {
 		return fmt.Errorf("a grant needs an id and a client")
 	}
@@ -104,5 +110,8 @@ func putGrant(tx *database.Tx, g identity.Grant) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, 0, $14, 0, '')`,
 		g.ID, g.Client, g.Account, g.Session, g.Flow, scope, g.Redirect, g.Challenge, string(g.Request), string(g.Verdict), g.Offline,
 		database.Micros(g.Created), database.Micros(g.Expires), database.Micros(g.Idle))
-	return err
+	if err != nil {
+		return err
+	}
+	return l.visit(tx, g)
 }

@@ -44,7 +44,7 @@ func (l Ledger) write(tx *database.Tx, w identity.Write) error {
 	case identity.PutConsent:
 		return putConsent(tx, w.Consent)
 	case identity.PutGrant:
-		return putGrant(tx, w.Grant)
+		return l.putGrant(tx, w.Grant)
 	case identity.Consume:
 		return consume(tx, w)
 	case identity.ClearAttempts:

@@ -31,9 +31,9 @@ const (
 	maxCause = 500 // bytes
 )
 
-// Claim takes up to n messages that are due, oldest first, and keeps other senders from them until lease has passed. What is not worth
+// Claim takes up to n messages of a kind that are due, oldest first, and keeps other senders from them until lease has passed. What is not worth
 // sending any more, and what cannot be opened, is given up instead. An empty outbox costs one read.
-func (o Outbox) Claim(ctx context.Context, now time.Time, lease time.Duration, n int) ([]Claimed, error) {
+func (o Outbox) Claim(ctx context.Context, kind string, now time.Time, lease time.Duration, n int) ([]Claimed, error) {
 	if lease <= 0 || n <= 0 {
 		return nil, errors.New("claim messages: needs a lease and a number")
 	}
@@ -42,7 +42,7 @@ func (o Outbox) Claim(ctx context.Context, now time.Time, lease time.Duration, n
 		return nil, errors.New("claim messages: bodies need a sealer")
 	}
 	at, one := database.Micros(now), int64(0)
-	due, err := o.DB.Get(ctx, `SELECT 1 FROM outbox WHERE done = 0 AND due <= $1 LIMIT 1`, database.Into(&one), at)
+	due, err := o.DB.Get(ctx, `SELECT 1 FROM outbox WHERE done = 0 AND due <= $1 AND kind = $2 LIMIT 1`, database.Into(&one), at, kind)
 	if err != nil || !due {
 		return nil, wrap("claim messages", err)
 	}
@@ -58,7 +58,7 @@ func (o Outbox) Claim(ctx context.Context, now time.Time, lease time.Duration, n
 			return err
 		}
 		return tx.Each(`UPDATE outbox SET due = $2, attempts = attempts + 1
-			WHERE id IN (SELECT id FROM outbox WHERE done = 0 AND due <= $1 ORDER BY due LIMIT $3`+tx.SkipLocked()+`)
+			WHERE id IN (SELECT id FROM outbox WHERE done = 0 AND due <= $1 AND kind = $4 ORDER BY due LIMIT $3`+tx.SkipLocked()+`)
 			RETURNING id, kind, body, created, expires, attempts`,
 			func(scan database.Scan) error {
 				var r row
@@ -69,7 +69,7 @@ func (o Outbox) Claim(ctx context.Context, now time.Time, lease time.Duration, n
 				r.Created, r.Expires = database.Time(created), database.Time(expires)
 				rows = append(rows, r)
 				return nil
-			}, at, database.Micros(now.Add(lease)), int64(min(n, maxClaim)))
+			}, at, database.Micros(now.Add(lease)), int64(min(n, maxClaim)), kind)
 	})
 	if err != nil {
 		return nil, wrap("claim messages", err)

@@ -1,0 +1,216 @@
+package app_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// around is what the shipped flows call.
+const around = `providers:
+  acme: { title: Acme, issuer: "http://127.0.0.1:9/acme", client_id: stile, vouches: one-factor, allow-private: true }
+connectors:
+  crm: { base: "http://127.0.0.1:9/crm", allow-private: true, timeout: 200ms, retries: 0 }
+`
+
+// block is the text of a guide's only block of a language.
+func block(t *testing.T, guide, language string) string {
+	t.Helper()
+	text, err := os.ReadFile(guide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(m) != 1 {
+		t.Fatalf("%s: %d blocks of %s", guide, len(m), language)
+	}
+	return m[0][1]
+}
+
+// nginx starts a real one with locations of a guide and returns its address.
+func nginx(t *testing.T, locations string) string {
+	t.Helper()
+	program, err := exec.LookPath("nginx")
+	if err != nil {
+		if program = "/usr/sbin/nginx"; exec.Command(program, "-v").Run() != nil {
+			t.Fatal("nginx is missing; .ci/tools installs it")
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	dir := t.TempDir()
+	conf := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/error.log;
+events {}
+http { access_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
+server { listen %[2]s; %[3]s } }`, dir, address, locations)
+	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(program, "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", filepath.Join(dir, "error.log"))
+	c.Stderr = os.Stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+		if log, _ := os.ReadFile(filepath.Join(dir, "error.log")); t.Failed() {
+			t.Log(string(log))
+		}
+	})
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		if c, err := net.Dial("tcp", address); err == nil {
+			_ = c.Close()
+			return "http://" + address
+		}
+	}
+	t.Fatal("nginx does not listen")
+	return ""
+}
+
+// TestGuide_ZeroTrustAPI runs the guide: its settings, its nginx, and what its table promises.
+func TestGuide_ZeroTrustAPI(t *testing.T) {
+	const guide = "../../docs/guides/zero-trust-api.md"
+	t.Setenv("EDGE_SECRET", "edge-secret-of-a-test")
+	t.Setenv("SHOP_SECRET", "shop-secret-of-a-test")
+	p := serveText(t, t.TempDir(), func(base, listen string) string {
+		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\n%s%s", base, listen, around, block(t, guide, "yaml"))
+	})
+	seen := make(chan http.Header, 10)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen <- r.Header.Clone()
+		_, _ = io.WriteString(w, "orders of "+r.URL.Path)
+	}))
+	t.Cleanup(api.Close)
+	basic := base64.StdEncoding.EncodeToString([]byte("edge:edge-secret-of-a-test"))
+	edge := nginx(t, strings.NewReplacer("http://127.0.0.1:8080", p.base, "http://127.0.0.1:9000", api.URL, "EDGE_BASIC", basic).Replace(block(t, guide, "nginx")))
+	for _, language := range []string{"json", "toml"} {
+		if text := block(t, guide, language); !strings.Contains(text, "/gateway/orders") || language == "json" && !json.Valid([]byte(text)) {
+			t.Errorf("the %s of the guide: %s", language, text)
+		}
+	}
+
+	token := func(scope string) (string, string) {
+		v := visit(t, p.base)
+		v.path = v.must(http.MethodGet, "/authorize?"+url.Values{"client_id": {"shop"}, "response_type": {"code"}, "redirect_uri": {"https://shop.example.com/cb"}, "scope": {scope},
+			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}}.Encode(), nil, http.StatusSeeOther).location
+		v.show()
+		v.post("identifier", "ann@example.com")
+		u, err := url.Parse(v.post("password", secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := v.send(http.MethodPost, "/token", url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")}, "redirect_uri": {"https://shop.example.com/cb"}, "code_verifier": {verifier}},
+			func(r *http.Request) { r.SetBasicAuth("shop", "shop-secret-of-a-test") })
+		var out struct {
+			Access  string `json:"access_token"`
+			Refresh string `json:"refresh_token"`
+		}
+		if err != nil || json.Unmarshal([]byte(a.body), &out) != nil || out.Access == "" {
+			t.Fatalf("%v %s", err, a.body)
+		}
+		return out.Access, out.Refresh
+	}
+	v := visit(t, edge)
+	call := func(v *visitor, path string, header ...string) answer {
+		a, err := v.send(http.MethodGet, path, nil, func(r *http.Request) {
+			for i := 0; i+1 < len(header); i += 2 {
+				r.Header.Add(header[i], header[i+1])
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	good, refresh := token("openid orders payments")
+	spoofed := []string{"X-User", "admin", "Cookie", "a=b", "Stile-Gateway", "Basic spoofed", "X-Forwarded-For", "10.0.0.1"}
+	a := call(v, "/orders/42", append([]string{"Authorization", "Bearer " + good}, spoofed...)...)
+	if a.status != http.StatusOK || a.body != "orders of /orders/42" {
+		t.Fatalf("a good token: %d %s", a.status, a.body)
+	}
+	h := <-seen
+	jwt := strings.TrimPrefix(h.Get("Authorization"), "Bearer ")
+	parts := strings.Split(jwt, ".")
+	if len(parts) != 3 || len(h.Values("Authorization")) != 1 || strings.Contains(fmt.Sprint(h), good) {
+		t.Fatalf("the API sees %v", h)
+	}
+	for _, name := range []string{"X-User", "Cookie", "Stile-Gateway"} {
+		if h.Get(name) != "" {
+			t.Errorf("a spoofed %s comes through: %q", name, h.Get(name))
+		}
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c map[string]any
+	if err := json.Unmarshal(raw, &c); err != nil {
+		t.Fatal(err)
+	}
+	if life := c["exp"].(float64) - c["iat"].(float64); c["aud"] != "https://api.example.com/orders" || c["iss"] != p.base || life > 60 || c["client_id"] != "shop" || !strings.Contains(c["scope"].(string), "orders") {
+		t.Errorf("the JWT says %s", raw)
+	}
+	few, _ := token("openid payments")
+	for name, x := range map[string]struct {
+		status int
+		header []string
+	}{
+		"no token":           {401, nil},
+		"another scheme":     {401, []string{"Authorization", "Basic YTpi"}},
+		"nonsense":           {401, []string{"Authorization", "Bearer sta_nonsense"}},
+		"a refresh token":    {401, []string{"Authorization", "Bearer " + refresh}},
+		"its own secret":     {401, []string{"Stile-Gateway", "Basic " + basic}},
+		"a scope is missing": {403, []string{"Authorization", "Bearer " + few}},
+	} {
+		a := call(v, "/orders/42", x.header...)
+		if a.status != x.status || a.status == 401 && !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("%s: %d %v", name, a.status, a.header)
+		}
+	}
+	// Envoy's way, and what only Stile's own answer shows.
+	direct := visit(t, p.base)
+	us := []string{"Stile-Gateway", "Basic " + basic}
+	if a := call(direct, "/gateway/orders/orders/42?x=1", append(us, "Authorization", "Bearer "+good, "X-User", "admin")...); a.status != 200 || len(a.header.Values("X-User")) != 1 || a.header.Get("X-User") != "" {
+		t.Errorf("Envoy's path: %d %v", a.status, a.header)
+	}
+	if a := call(direct, "/gateway/payments", append(us, "Authorization", "Bearer "+good)...); a.status != 401 ||
+		!strings.Contains(a.header.Get("WWW-Authenticate"), `error="insufficient_user_authentication"`) || !strings.Contains(a.header.Get("WWW-Authenticate"), `acr_values="urn:example:strong", max_age="600"`) {
+		t.Errorf("a weaker sign-in: %d %v", a.status, a.header)
+	}
+	if a := call(direct, "/gateway/orders", append(us, "Authorization", "Bearer "+few)...); a.status != 403 || !strings.Contains(a.header.Get("WWW-Authenticate"), `error="insufficient_scope"`) {
+		t.Errorf("a scope is missing: %d %v", a.status, a.header)
+	}
+	for name, header := range map[string][]string{"nobody": nil, "a wrong secret": {"Stile-Gateway", "Basic ZWRnZTp4"}, "another client": {"Stile-Gateway", "Basic " + base64.StdEncoding.EncodeToString([]byte("shop:shop-secret-of-a-test"))},
+		"twice": {"Stile-Gateway", "Basic " + basic, "Stile-Gateway", "Basic " + basic}} {
+		if a := call(direct, "/gateway/orders", append(header, "Authorization", "Bearer "+good)...); a.status != 403 || a.header.Get("Authorization") != "" {
+			t.Errorf("asked by %s: %d %v", name, a.status, a.header)
+		}
+	}
+	if a := call(direct, "/gateway/nothing", append(us, "Authorization", "Bearer "+good)...); a.status != 404 {
+		t.Errorf("no such resource: %d", a.status)
+	}
+	// What is revoked on this node counts at once, though the answer was remembered.
+	if a, err := direct.send(http.MethodPost, "/revoke", url.Values{"token": {refresh}}, func(r *http.Request) { r.SetBasicAuth("shop", "shop-secret-of-a-test") }); err != nil || a.status != 200 {
+		t.Fatalf("%v %d", err, a.status)
+	}
+	if a := call(v, "/orders/42", "Authorization", "Bearer "+good); a.status != 401 {
+		t.Errorf("a revoked token: %d", a.status)
+	}
+}
