@@ -25,8 +25,8 @@ connectors:
   crm: { base: "http://127.0.0.1:9/crm", allow-private: true, timeout: 200ms, retries: 0 }
 `
 
-// block is the text of a guide's only block of a language.
-func block(t *testing.T, guide, language string) string {
+// onlyBlock is the text of a guide's only block of a language.
+func onlyBlock(t *testing.T, guide, language string) string {
 	t.Helper()
 	text, err := os.ReadFile(guide)
 	if err != nil {
@@ -90,7 +90,7 @@ func TestGuide_ZeroTrustAPI(t *testing.T) {
 	t.Setenv("EDGE_SECRET", "edge-secret-of-a-test")
 	t.Setenv("SHOP_SECRET", "shop-secret-of-a-test")
 	p := serveText(t, t.TempDir(), func(base, listen string) string {
-		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\n%s%s", base, listen, around, block(t, guide, "yaml"))
+		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\n%s%s", base, listen, around, onlyBlock(t, guide, "yaml"))
 	})
 	seen := make(chan http.Header, 10)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -99,9 +99,9 @@ func TestGuide_ZeroTrustAPI(t *testing.T) {
 	}))
 	t.Cleanup(api.Close)
 	basic := base64.StdEncoding.EncodeToString([]byte("edge:edge-secret-of-a-test"))
-	edge := nginx(t, strings.NewReplacer("http://127.0.0.1:8080", p.base, "http://127.0.0.1:9000", api.URL, "EDGE_BASIC", basic).Replace(block(t, guide, "nginx")))
+	edge := nginx(t, strings.NewReplacer("http://127.0.0.1:8080", p.base, "http://127.0.0.1:9000", api.URL, "EDGE_BASIC", basic).Replace(onlyBlock(t, guide, "nginx")))
 	for _, language := range []string{"json", "toml"} {
-		if text := block(t, guide, language); !strings.Contains(text, "/gateway/orders") || language == "json" && !json.Valid([]byte(text)) {
+		if text := onlyBlock(t, guide, language); !strings.Contains(text, "/gateway/orders") || language == "json" && !json.Valid([]byte(text)) {
 			t.Errorf("the %s of the guide: %s", language, text)
 		}
 	}
