@@ -23,6 +23,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/assertion"
 	"github.com/stile-id/stile/server/oauth/authorize"
+	"github.com/stile-id/stile/server/oauth/bff"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
@@ -56,6 +57,10 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	}
 	sources, err := claims.New(s.file.Claims, s.scripts.Claims())
 	if err != nil {
+		return err
+	}
+	calls := parts.Calls()
+	if err := outgoing.Sectors(ctx, s.file.Clients, calls, s.log); err != nil {
 		return err
 	}
 	s.Store.Hears = outgoing.Hears(registry)
@@ -113,7 +118,9 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
 	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
-	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: parts.Calls(), Now: s.now}
+	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: calls, Now: s.now}
+	bff.New(bff.Options{Issuer: issuer, Apps: s.file.Handlers, Clients: registry, Secrets: s.file.Inner, Server: r, Calls: parts.APIs(), Master: s.master,
+		Random: rand.Reader, Now: s.now, Log: s.log}).Mount(r)
 	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
 		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Details: types.Names(), Log: s.log}).Mount(r)
 	return nil

@@ -52,6 +52,7 @@ func (c *checker) check() {
 	c.claims()
 	c.details()
 	c.gateways()
+	c.handlers()
 	c.times()
 }
 

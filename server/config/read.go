@@ -14,6 +14,7 @@ import (
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/engine/settings"
+	"github.com/stile-id/stile/server/seal"
 )
 
 // File is a settings file that was read and found sound.
@@ -22,6 +23,8 @@ type File struct {
 	Path    string
 	Dir     string         // relative paths and file: references start here
 	Trusted []netip.Prefix // Proxies, parsed
+	// Inner are secrets that the token handlers' clients have in this process alone, by client; made on reading.
+	Inner map[string]seal.Secret
 
 	root   *flow.Node
 	source []byte

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
+	"github.com/stile-id/stile/server/seal"
 )
 
 // references refuses secrets that are written out and references that lead nowhere.
@@ -93,6 +95,14 @@ func (c *checker) clients() {
 		}
 		if missing {
 			continue
+		}
+		if _, handled := c.Handlers[k.ID]; handled {
+			inner := rand.Text() + rand.Text()
+			if c.Inner == nil {
+				c.Inner = map[string]seal.Secret{}
+			}
+			c.Inner[k.ID] = seal.NewSecret(inner)
+			secrets = append(secrets, client.Kept(inner))
 		}
 		k.Secrets = secrets
 		checked, errs := client.Check(*k)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/bff"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/gateway"
@@ -39,6 +40,7 @@ type Settings struct {
 	ClaimsHook string               `json:"claims-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the functions claims come from; one named claims sees all of them last."`
 	Exchanges  string               `json:"exchange-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function exchange, which allows, narrows or refuses token exchanges."`
 	Assertions map[string]Assertion `json:"assertion-issuers,omitempty" jsonschema_description:"Issuers whose signed statements about people clients may bring in place of a sign-in (RFC 7523), by name."`
+	Handlers   bff.Settings         `json:"token-handlers,omitempty" jsonschema_description:"Single-page apps whose tokens are kept here, by client id: /bff/CLIENT/…"`
 	Gateways   gateway.Settings     `json:"gateways,omitempty" jsonschema_description:"APIs behind a gateway that asks for each request, by name: /gateway/NAME."`
 	Lifetimes  Lifetimes            `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Limits     Limits               `json:"limits,omitzero" jsonschema_description:"How much one network address may do."`

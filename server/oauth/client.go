@@ -40,6 +40,9 @@ const (
 	FormatOpaque = "opaque"
 	FormatJWT    = "jwt"
 
+	SubjectPublic   = "public"
+	SubjectPairwise = "pairwise"
+
 	ES256 = "ES256"
 	RS256 = "RS256"
 	PS256 = "PS256"
@@ -82,6 +85,9 @@ type Client struct {
 	ResponseAlg    string    `json:"response_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of answers that are JWTs. Default: ES256."`
 	Redirects      []string  `json:"redirect_uris,omitempty" jsonschema_description:"Where people may be sent back to. Compared as exact strings; only the port of 127.0.0.1 and [::1] is free."`
 	LogoutURIs     []string  `json:"post_logout_redirect_uris,omitempty" jsonschema_description:"Where people may be sent after signing out. Compared as exact strings."`
+	SubjectType    string    `json:"subject_type,omitempty" jsonschema:"enum=public,enum=pairwise" jsonschema_description:"pairwise: people are called differently than for clients of other sectors. Default: public."`
+	SectorURI      string    `json:"sector_identifier_uri,omitempty" jsonschema_description:"An https address of a JSON list of redirect URIs; its host is the sector. Needed when they have no host or several."`
+	Sector         string    `json:"-"` // filled in by client.Check
 	BackLogout     string    `json:"backchannel_logout_uri,omitempty" jsonschema_description:"Where a logout token is posted when a session ends that signed a person in to this client."`
 	BackSession    bool      `json:"backchannel_logout_session_required,omitempty" jsonschema_description:"The client needs sid in logout tokens. They always have it."`
 	FrontLogout    string    `json:"frontchannel_logout_uri,omitempty" jsonschema_description:"Loaded in a frame of the page that a person sees after signing out, with iss and sid."`

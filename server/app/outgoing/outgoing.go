@@ -3,8 +3,10 @@ package outgoing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/stile-id/stile/server/connect/mail"
 	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/store/sql"
 )
 
@@ -83,6 +86,25 @@ func ends(w identity.Write) bool {
 		return true
 	}
 	return false
+}
+
+// Sectors looks at what clients' sector_identifier_uri name (OpenID Connect Core §8.1). A list that lacks a redirect URI stops the start; one
+// that cannot be fetched now does not, since these clients are the operator's own words.
+func Sectors(ctx context.Context, clients []oauth.Client, calls func(private bool) *http.Client, log *slog.Logger) error {
+	var failed []error
+	for i := range clients {
+		c := &clients[i]
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		err := client.CheckSector(ctx, calls(c.Private), c)
+		cancel()
+		switch {
+		case errors.Is(err, client.ErrSector):
+			failed = append(failed, err)
+		case err != nil:
+			log.Warn("a sector is not checked", "client", c.ID, "cause", err.Error())
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // Hears asks the clients' settings what they want to know of a session's end.

@@ -103,8 +103,13 @@ func Providers(f *config.File) (*federate.Providers, error) {
 }
 
 // Calls makes the clients for addresses that OAuth clients registered: guarded, and for those whose settings allow it, to private addresses too.
-func Calls() func(private bool) *http.Client {
-	public, private := connect.Guarded(false, 10*time.Second), connect.Guarded(true, 10*time.Second)
+func Calls() func(private bool) *http.Client { return guarded(10 * time.Second) }
+
+// APIs makes the clients that token handlers call APIs with.
+func APIs() func(private bool) *http.Client { return guarded(25 * time.Second) }
+
+func guarded(timeout time.Duration) func(private bool) *http.Client {
+	public, private := connect.Guarded(false, timeout), connect.Guarded(true, timeout)
 	return func(allowed bool) *http.Client {
 		if allowed {
 			return private

@@ -33,7 +33,7 @@ func (n *named) texts() []string {
 
 // claimsParameter reads the claims parameter (OpenID Connect Core §5.5) as far as names go, and the acr. Essential claims never fail a
 // request; an essential acr does, that is its purpose (S-055). A sub value is enforced like a hint.
-func claimsParameter(_ context.Context, _ *Handler, q *request) error {
+func claimsParameter(_ context.Context, h *Handler, q *request) error {
 	text := q.params.Get("claims")
 	if text == "" {
 		return nil
@@ -55,7 +55,11 @@ func claimsParameter(_ context.Context, _ *Handler, q *request) error {
 	}
 	if sub := c.IDToken["sub"]; sub != nil {
 		if v := sub.texts(); len(v) == 1 {
-			q.journey.Subject, q.note.Subject = v[0], v[0]
+			account, ok := h.Tokens.Account(q.client, v[0])
+			if !ok {
+				return oauth.Fail(oauth.LoginRequired, "Nobody is called so here.")
+			}
+			q.journey.Subject, q.note.Subject = account, account
 		}
 	}
 	return nil

@@ -75,10 +75,14 @@ func idTokenHint(ctx context.Context, h *Handler, q *request) error {
 	if err != nil || !hint.Has(q.client.ID) {
 		return oauth.Fail(oauth.InvalidRequest, "The id_token_hint is not an ID token of this client.")
 	}
-	if q.note.Subject != "" && q.note.Subject != hint.Subject {
+	account, ok := h.Tokens.Account(q.client, hint.Subject)
+	if !ok {
+		return oauth.Fail(oauth.InvalidRequest, "The id_token_hint is not an ID token of this client.")
+	}
+	if q.note.Subject != "" && q.note.Subject != account {
 		return oauth.Fail(oauth.InvalidRequest, "The id_token_hint and the claims parameter name two people.")
 	}
-	q.journey.Subject, q.note.Subject = hint.Subject, hint.Subject
+	q.journey.Subject, q.note.Subject = account, account
 	return nil
 }
 

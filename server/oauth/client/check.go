@@ -27,6 +27,7 @@ func Check(c oauth.Client) (oauth.Client, []error) {
 	k.grants()
 	k.addresses()
 	k.logout()
+	k.sector()
 	k.tokens()
 	k.lifetimes()
 	k.contradictions()

@@ -178,9 +178,9 @@ func may(caller *oauth.Client, a *tokens.Access) bool {
 	return false
 }
 
-func (s *state) subject() string {
+func (h *Handler) subject(s *state) string {
 	if s.live != nil {
-		return s.live.Account.ID
+		return h.Tokens.Subject(s.owner, s.live.Account.ID)
 	}
 	return s.access.Client
 }
@@ -193,7 +193,7 @@ func (h *Handler) collect(ctx context.Context, s *state, target string) (map[str
 // own is what we say of a token whatever the sources say (RFC 7662 §2.2).
 func (h *Handler) own(s *state) map[string]any {
 	a := s.access
-	out := map[string]any{"active": true, "iss": string(h.Issuer), "sub": s.subject(), "client_id": a.Client, "aud": tokens.Audience(a.Audience),
+	out := map[string]any{"active": true, "iss": string(h.Issuer), "sub": h.subject(s), "client_id": a.Client, "aud": tokens.Audience(a.Audience),
 		"iat": a.Issued.Unix(), "exp": a.Expires.Unix(), "jti": a.ID, "token_type": a.Confirm.Type()}
 	if len(a.Scope) > 0 {
 		out["scope"] = strings.Join(a.Scope, " ")
@@ -265,7 +265,7 @@ func (h *Handler) phantom(ctx context.Context, w http.ResponseWriter, s *state) 
 	if err != nil {
 		return err
 	}
-	jwt, err := h.Tokens.SignAccess(ctx, s.owner.TokenAlg, s.access, s.subject(), s.auth(), values)
+	jwt, err := h.Tokens.SignAccess(ctx, s.owner.TokenAlg, s.access, h.subject(s), s.auth(), values)
 	if err != nil {
 		return err
 	}

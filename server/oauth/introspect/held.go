@@ -47,5 +47,5 @@ func (h *Handler) For(ctx context.Context, x *Held, audience string, now, expire
 	if expires.Before(a.Expires) {
 		a.Expires = expires
 	}
-	return h.Tokens.SignAccess(ctx, x.s.owner.TokenAlg, &a, x.s.subject(), x.s.auth(), values)
+	return h.Tokens.SignAccess(ctx, x.s.owner.TokenAlg, &a, h.subject(x.s), x.s.auth(), values)
 }

@@ -124,7 +124,7 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s == nil:
 		h.leave(w, r, q.client, q.redirect, q.state)
-	case q.hint != nil && names(q.hint, s):
+	case q.hint != nil && h.names(q, s):
 		h.end(w, r, s, q.client, q.redirect, q.state)
 	default:
 		h.ask(w, r, s, q)
@@ -144,8 +144,9 @@ func (h *Handler) later(w http.ResponseWriter, r *http.Request, p wire.Params) {
 }
 
 // names reports whether a hint was issued for this session; one without sid counts for the person's session.
-func names(hint *tokens.Hint, s *identity.Session) bool {
-	return hint.Subject == s.Account && (hint.Session == "" || hint.Session == s.ID)
+func (h *Handler) names(q request, s *identity.Session) bool {
+	account, ok := h.Tokens.Account(q.client, q.hint.Subject)
+	return ok && account == s.Account && (q.hint.Session == "" || q.hint.Session == h.Tokens.SessionFor(q.client, s.ID))
 }
 
 var (
@@ -271,7 +272,7 @@ func (h *Handler) frames(r *http.Request, s *identity.Session) []string {
 		if err != nil || c.FrontLogout == "" || len(out) == maxFrames {
 			continue
 		}
-		out = append(out, with(c.FrontLogout, "iss="+url.QueryEscape(string(h.Issuer))+"&sid="+url.QueryEscape(s.ID)))
+		out = append(out, with(c.FrontLogout, "iss="+url.QueryEscape(string(h.Issuer))+"&sid="+url.QueryEscape(h.Tokens.SessionFor(c, s.ID))))
 	}
 	return out
 }

@@ -84,7 +84,7 @@ func (t *Teller) token(ctx context.Context, c *oauth.Client, x identity.SignedOu
 	}
 	now := t.Now()
 	body, err := json.Marshal(map[string]any{"iss": string(t.Issuer), "aud": c.ID, "iat": now.Unix(), "exp": now.Add(tokenFor).Unix(), "jti": jti,
-		"sub": x.Account, "sid": x.Session, "events": map[string]any{event: struct{}{}}})
+		"sub": t.Tokens.Subject(c, x.Account), "sid": t.Tokens.SessionFor(c, x.Session), "events": map[string]any{event: struct{}{}}})
 	if err != nil {
 		return "", fmt.Errorf("write a logout token: %w", err)
 	}

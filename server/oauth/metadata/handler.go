@@ -79,7 +79,7 @@ func (h *Handler) Document() ([]byte, error) {
 		"request_object_signing_alg_values_supported":              signs,
 		"require_request_uri_registration":                         true,
 		"grant_types_supported":                                    token.GrantTypes(),
-		"subject_types_supported":                                  []string{"public"},
+		"subject_types_supported":                                  []string{oauth.SubjectPublic, oauth.SubjectPairwise},
 		"id_token_signing_alg_values_supported":                    algs,
 		"userinfo_signing_alg_values_supported":                    algs,
 		"introspection_signing_alg_values_supported":               algs,

@@ -127,7 +127,7 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 	}
 	var access, idToken, refresh string
 	if c.Format == oauth.FormatJWT {
-		access, err = h.Tokens.SignAccess(ctx, c.TokenAlg, a, ask.Subject(), auth(g), values[claims.AccessToken])
+		access, err = h.Tokens.SignAccess(ctx, c.TokenAlg, a, h.Tokens.Subject(c, ask.Subject()), auth(g), values[claims.AccessToken])
 	} else {
 		access, err = h.Tokens.SealAccess(a, q.now)
 	}
@@ -176,7 +176,7 @@ func auth(g *granted) map[string]any {
 func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access string, values map[string]json.RawMessage) (string, error) {
 	own := auth(g)
 	own["iss"] = string(h.Issuer)
-	own["sub"] = g.live.Account.ID
+	own["sub"] = h.Tokens.Subject(q.client, g.live.Account.ID)
 	own["aud"] = q.client.ID
 	own["iat"] = q.now.Unix()
 	own["exp"] = q.now.Add(q.client.IDFor()).Unix()
@@ -191,7 +191,7 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 		own["nonce"] = g.nonce
 	}
 	if g.live.Grant.Session != "" {
-		own["sid"] = g.live.Grant.Session
+		own["sid"] = h.Tokens.SessionFor(q.client, g.live.Grant.Session)
 	}
 	body, err := tokens.Marshal(values, own)
 	if err != nil {

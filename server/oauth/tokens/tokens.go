@@ -70,13 +70,15 @@ type Tokens struct {
 	refresh *seal.Box
 	code    *seal.Box
 	logout  *seal.Box
+	// Names that clients with pairwise subjects have for accounts and sessions.
+	subjects, sessions *seal.Veil
 }
 
 // New makes a Tokens whose sealed kinds each have a key of their own, derived from the master key.
 func New(issuer oauth.Issuer, m seal.Master, s Signer, random io.Reader) *Tokens {
 	return &Tokens{Issuer: issuer, Signer: s, Random: random,
 		access: m.Box("access", AccessPrefix, 2), refresh: m.Box("refresh", RefreshPrefix, 400),
-		code: m.Box("code", CodePrefix, 1), logout: m.Box("logout", "stl_", 1)}
+		code: m.Box("code", CodePrefix, 1), logout: m.Box("logout", "stl_", 1), subjects: m.Veil("subject"), sessions: m.Veil("session")}
 }
 
 // NewID makes a token id.

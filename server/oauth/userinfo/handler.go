@@ -147,7 +147,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	if err != nil {
 		return nil, "", c, err
 	}
-	own := map[string]any{"sub": l.Account.ID}
+	own := map[string]any{"sub": h.Tokens.Subject(c, l.Account.ID)}
 	if c.UserinfoAlg == "" {
 		body, err = tokens.Marshal(v[claims.Userinfo], own)
 		return body, "application/json", c, err
