@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/stile-id/stile/server/oauth"
@@ -57,7 +58,7 @@ func (a *Authenticator) byAssertion(ctx context.Context, c *oauth.Client, j *for
 	if j.Verify(keys) != nil {
 		return false, nil
 	}
-	return a.first(ctx, c.ID+"\x00"+jti, made, expires, now)
+	return a.first(ctx, c.ID, jti, made, expires, now)
 }
 
 // forUs reports whether an assertion's audience is the issuer and nothing else. Clients of the old days may name the token endpoint.
@@ -77,10 +78,16 @@ func (a *Authenticator) forUs(c *oauth.Client, o foreign.Object) bool {
 // first reports whether an assertion is used for the first time. The memory of that may be lost with the transient store; so what was
 // made before the store's birth is not taken, clocks allowed for. The birth is asked after the store has answered: a store that was lost
 // in between is young by then.
-func (a *Authenticator) first(ctx context.Context, id string, made, expires, now time.Time) (bool, error) {
-	first, err := a.Limits.Once(ctx, "oauth/assertion/"+a.Pseudonym(id), now, expires.Add(time.Second))
-	if err != nil || !first {
+func (a *Authenticator) first(ctx context.Context, client, jti string, made, expires, now time.Time) (bool, error) {
+	first, err := a.Limits.Once(ctx, "oauth/assertion/"+a.Pseudonym(client+"\x00"+jti), now, expires.Add(time.Second))
+	if err != nil {
 		return false, err
+	}
+	if !first {
+		if a.Log != nil {
+			a.Log.LogAttrs(ctx, slog.LevelWarn, "used twice, and refused", slog.String("what", "client assertion"), slog.String("client", client))
+		}
+		return false, nil
 	}
 	birth, err := a.Limits.Birth(ctx)
 	if err != nil {

@@ -381,10 +381,23 @@ func TestS037_CertificateBoundTokens(t *testing.T) {
 // TestArtefactsAtWrongEndpoints: nothing passes for anything else.
 func TestArtefactsAtWrongEndpoints(t *testing.T) {
 	k := newKey(t, "ES256", "")
-	w := newWorld(t, keyed(t, map[string]key{"m": k}))
+	w := newWorld(t, keyed(t, map[string]key{"m": k}), func(list []oauth.Client) []oauth.Client {
+		for i := range list {
+			switch list[i].ID {
+			case "jwt":
+				list[i].Modes = []string{"query", "jwt"}
+			case "third":
+				list[i].JWKS = keySet(t, k)
+			}
+		}
+		return list
+	})
 	m := w.tokens200("web", "scope", "openid offline_access")
 	things := map[string]string{"access token": m["access_token"].(string), "refresh token": m["refresh_token"].(string), "id token": m["id_token"].(string), "code": w.code("web"),
-		"proof": w.proof(k, "POST", "/token"), "assertion": k.sign(t, nil, w.assertion("m")), "nonce": w.sender.Nonce()}
+		"proof": w.proof(k, "POST", "/token"), "assertion": k.sign(t, nil, w.assertion("m")), "nonce": w.sender.Nonce(),
+		"request object": k.sign(t, map[string]any{"typ": "oauth-authz-req+jwt"}, w.object("m", ask("web"))), "reference": w.pushed("web")}
+	_, posted := w.authorize(ask("jwt", "response_mode", "jwt"))
+	things["answer"] = posted.Get("response")
 	for name, thing := range things {
 		if name != "code" {
 			status, e := w.redeem("web", thing)
@@ -406,6 +419,16 @@ func TestArtefactsAtWrongEndpoints(t *testing.T) {
 			status, e := w.machine("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", thing)
 			wantError(t, name+" as an assertion", status, e, 401, "invalid_client")
 		}
+		if _, q := w.authorize(ask("third", "request", thing)); q.Get("error") != "invalid_request_object" {
+			t.Errorf("%s as a request object of another client: %v", name, q)
+		}
+		if _, q := w.authorize(ask("jwt", "id_token_hint", thing)); q.Get("error") != "invalid_request" { // an ID token too: it is another client's
+			t.Errorf("%s as a hint: %v", name, q)
+		}
+		if rec := w.send(get("/authorize", form("client_id", "jwt", "request_uri", thing))); rec.Code != 400 {
+			t.Errorf("%s as a reference: %d", name, rec.Code)
+		}
+		w.pass(5 * time.Second)
 		if name != "proof" {
 			status, e, _ := w.proving(w.as("service", post("/token", form("grant_type", "client_credentials"))), thing)
 			wantError(t, name+" as a proof", status, e, 400, "invalid_dpop_proof")

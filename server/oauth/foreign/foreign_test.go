@@ -1,13 +1,16 @@
 package foreign_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -92,4 +95,51 @@ func FuzzKeys(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestRemote_KnownKeysNeverWait: while an address is slow to say what an unknown key is, those who know theirs go on.
+func TestRemote_KnownKeysNeverWait(t *testing.T) {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: k.Public(), KeyID: "one"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var now atomic.Int64
+	now.Store(1_000_000)
+	slow, asked := make(chan struct{}), make(chan struct{}, 10)
+	r := &foreign.Remote{Now: func() time.Time { return time.Unix(now.Load(), 0) }, Fetch: func(context.Context, string, bool) ([]byte, error) {
+		asked <- struct{}{}
+		if len(asked) > 1 {
+			<-slow
+		}
+		return set, nil
+	}}
+	if keys, err := r.Keys(t.Context(), "https://x.example", false, "one"); err != nil || len(keys) != 1 {
+		t.Fatal(keys, err)
+	}
+	now.Add(60)
+	gone, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = r.Keys(gone, "https://x.example", false, "made-up")
+	}()
+	for len(asked) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	if keys, err := r.Keys(t.Context(), "https://x.example", false, "one"); err != nil || len(keys) != 1 { // would wait for ever
+		t.Error(keys, err)
+	}
+	cancel() // whoever hangs up does not make the next one fetch again
+	close(slow)
+	<-done
+	for range 5 {
+		_, _ = r.Keys(t.Context(), "https://x.example", false, "made-up")
+	}
+	if len(asked) != 2 {
+		t.Errorf("asked %d times", len(asked))
+	}
 }

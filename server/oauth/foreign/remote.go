@@ -27,11 +27,14 @@ type Remote struct {
 	sets map[string]*set
 }
 
+// set is what is known of one address. Whoever knows the key it needs never waits for a fetch; whoever meets an unknown one does.
 type set struct {
-	mu    sync.Mutex // held while fetching: others of the same address wait and then find what was fetched
-	keys  []jose.JSONWebKey
-	read  time.Time // of keys
-	tried time.Time
+	fetching sync.Mutex
+	mu       sync.Mutex // of what follows; never held while fetching
+	keys     []jose.JSONWebKey
+	read     time.Time // of keys
+	tried    time.Time
+	busy     bool
 }
 
 var errNoKeys = errors.New("foreign: the key set is not to be had")
@@ -48,26 +51,50 @@ func (r *Remote) Keys(ctx context.Context, address string, private bool, kid str
 		r.sets[address] = s
 	}
 	r.mu.Unlock()
+	now := r.Now()
+	if keys, done, err := s.look(kid, now, false); done {
+		return keys, err
+	}
+	s.fetching.Lock()
+	defer s.fetching.Unlock()
+	if keys, done, err := s.look(kid, now, true); done { // somebody else fetched meanwhile
+		return keys, err
+	}
+	raw, err := r.Fetch(context.WithoutCancel(ctx), address, private) // a caller that hangs up must not make the next one ask again
+	var keys []jose.JSONWebKey
+	if err == nil {
+		keys, err = ReadKeys(raw, false)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := r.Now()
-	known := kid == "" || slices.ContainsFunc(s.keys, func(k jose.JSONWebKey) bool { return k.KeyID == kid })
-	if s.keys != nil && known && now.Sub(s.read) < keysFresh || !s.tried.IsZero() && now.Sub(s.tried) < keysAgain {
-		return s.usable(now)
-	}
-	s.tried = now
-	raw, err := r.Fetch(context.WithoutCancel(ctx), address, private) // a caller that hangs up must not make the next one ask again
+	s.busy = false
 	if err == nil {
-		var keys []jose.JSONWebKey
-		if keys, err = ReadKeys(raw, false); err == nil {
-			s.keys, s.read = keys, now
-			return keys, nil
-		}
-	}
-	if keys, bad := s.usable(now); bad == nil {
+		s.keys, s.read = keys, now
 		return keys, nil
 	}
+	if old, bad := s.usable(now); bad == nil {
+		return old, nil
+	}
 	return nil, fmt.Errorf("%w: %w", errNoKeys, err)
+}
+
+// look answers from what is known, if that will do: the key is there and fresh, or the address was asked a moment ago and nobody is asking
+// now. With begin, the caller will fetch when it does not.
+func (s *set) look(kid string, now time.Time, begin bool) (keys []jose.JSONWebKey, done bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := kid == "" || slices.ContainsFunc(s.keys, func(k jose.JSONWebKey) bool { return k.KeyID == kid })
+	if s.keys != nil && known && now.Sub(s.read) < keysFresh {
+		return s.keys, true, nil
+	}
+	if !s.busy && !s.tried.IsZero() && now.Sub(s.tried) < keysAgain {
+		keys, err = s.usable(now)
+		return keys, true, err
+	}
+	if begin {
+		s.tried, s.busy = now, true
+	}
+	return nil, false, nil
 }
 
 func (s *set) usable(now time.Time) ([]jose.JSONWebKey, error) {
