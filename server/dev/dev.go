@@ -26,6 +26,7 @@ import (
 	"github.com/stile-id/stile/server/dev/inbox"
 	"github.com/stile-id/stile/server/dev/page"
 	"github.com/stile-id/stile/server/dev/sample"
+	"github.com/stile-id/stile/server/dev/spa"
 	"github.com/stile-id/stile/server/web"
 )
 
@@ -51,6 +52,7 @@ type Dev struct {
 	idp    *idp.Provider
 	crm    *crm.CRM
 	app    *sample.App
+	spa    *spa.App
 }
 
 // New prepares the extras. It fails for an address that others could reach: the extras' passwords and secrets are known to everybody.
@@ -68,7 +70,7 @@ func New(o Options) (*Dev, error) {
 		return nil, fmt.Errorf("development settings: %w", err)
 	}
 	d.text = text.Bytes()
-	if d.pages, err = page.New(page.Place{Path: "/dev/app", Name: "App"}, page.Place{Path: "/dev/inbox", Name: "Inbox"},
+	if d.pages, err = page.New(page.Place{Path: "/dev/app", Name: "App"}, page.Place{Path: "/dev/spa", Name: "Single-page app"}, page.Place{Path: "/dev/inbox", Name: "Inbox"},
 		page.Place{Path: "/dev/idp", Name: "Employer"}, page.Place{Path: "/dev/crm", Name: "CRM"}); err != nil {
 		return nil, err
 	}
@@ -76,6 +78,9 @@ func New(o Options) (*Dev, error) {
 	d.inbox = inbox.New(d.pages, time.Now)
 	if d.idp, err = idp.New(idp.Options{Issuer: issuer + "/dev/idp", Client: "stile", Redirect: issuer + "/federate/callback",
 		People: staff(), Pages: d.pages, Now: time.Now}); err != nil {
+		return nil, err
+	}
+	if d.spa, err = spa.New(d.pages); err != nil {
 		return nil, err
 	}
 	d.crm = crm.New(d.pages, customers()...)

@@ -32,6 +32,7 @@ func (d *Dev) Mount(r *mux.Router, s *app.Server) error {
 	}).Methods(http.MethodGet)
 	d.pages.Mount(own)
 	d.app.Mount(own)
+	d.spa.Mount(own)
 	d.inbox.Mount(own)
 	d.idp.Mount(own)
 	d.crm.Mount(own)
@@ -61,6 +62,7 @@ func (d *Dev) front(w http.ResponseWriter, _ *http.Request) {
 	}{d.Issuer(), d.flows, d.data, people(), []client{
 		{"dev-app", "The sample app: public, of the house, no consent asked", "signin, signup, account"},
 		{"partner", "The sample app as one of another house: consent is asked", "signin"},
+		{"dev-spa", "The sample single-page app: its tokens stay with the token handler", "signin"},
 		{"bench", "Confidential; client credentials, introspection of any token", "signin, signup, account"},
 	}}})
 }
@@ -71,6 +73,7 @@ func (d *Dev) Welcome() string {
 	at := d.Issuer()
 	fmt.Fprintf(&b, "\nStile is running for development: %s/\n\n", at)
 	fmt.Fprintf(&b, "  Sample app   %s/dev/app      sign in, sign up, manage the account, see tokens\n", at)
+	fmt.Fprintf(&b, "  Page app     %s/dev/spa      a single-page app that never sees a token\n", at)
 	fmt.Fprintf(&b, "  Inbox        %s/dev/inbox    mail that was sent: codes are here\n", at)
 	fmt.Fprintf(&b, "  Employer     %s/dev/idp      signs in any address at %s\n", at, idp.Domain)
 	fmt.Fprintf(&b, "  CRM          %s/dev/crm      make it slow or let it fail\n\n", at)

@@ -3,7 +3,7 @@ package dev
 
 import "embed"
 
-// Files are the templates (*.html, each filling layout.html) and style.css.
+// Files are the templates (*.html, each filling layout.html), style.css and the script of the sample single-page app.
 //
-//go:embed *.html style.css
+//go:embed *.html style.css spa.js
 var Files embed.FS

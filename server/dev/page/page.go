@@ -1,4 +1,4 @@
-// Package page renders the pages of the development extras: one look, strict headers, no script.
+// Package page renders the pages of the development extras: one look, strict headers, and no script but that of the sample single-page app.
 package page
 
 import (
@@ -57,10 +57,11 @@ func New(places ...Place) (*Pages, error) {
 // Page is one page to be shown. Name is its template.
 type Page struct {
 	Name, Title, Here string
-	Status            int  // 200 when 0
-	Narrow            bool // a card like the product's own
-	Frames            bool // it shows a frame of ours
-	Leaves            bool // its form may lead to another origin in the end
+	Status            int    // 200 when 0
+	Narrow            bool   // a card like the product's own
+	Frames            bool   // it shows a frame of ours
+	Leaves            bool   // its form may lead to another origin in the end
+	Script            string // address of a script of ours
 	Data              any
 }
 
@@ -75,6 +76,9 @@ func (p *Pages) Show(w http.ResponseWriter, g Page) {
 	csp := "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 	if g.Frames {
 		csp += "; frame-src 'self'"
+	}
+	if g.Script != "" {
+		csp += "; script-src 'self'; connect-src 'self'"
 	}
 	if !g.Leaves {
 		csp += "; form-action 'self'"
