@@ -38,12 +38,24 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	h := &http.Server{Handler: s.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 90 * time.Second, MaxHeaderBytes: 32 << 10, TLSConfig: secure}
+	var second net.Listener
+	if m := s.file.MutualTLS; m != nil && m.Listen != "" && secure != nil {
+		if second, err = net.Listen("tcp", m.Listen); err != nil {
+			return errors.Join(fmt.Errorf("listen for certificates: %w", err), l.Close())
+		}
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var beside sync.WaitGroup
 	s.startBackground(background, &beside)
 	failed := make(chan error, 2)
+	h := s.listener(secure)
+	servers := []*http.Server{h}
+	if second != nil {
+		// A server of its own: serving writes to the TLS settings it was given, and the two ask for different things.
+		asking := s.listener(certificates.Asking(secure))
+		servers = append(servers, asking)
+		go func() { failed <- asking.ServeTLS(second, "", "") }()
+	}
 	go func() {
 		if secure != nil {
 			failed <- h.ServeTLS(l, "", "")
@@ -51,15 +63,6 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 		}
 		failed <- h.Serve(l)
 	}()
-	if m := s.file.MutualTLS; m != nil && m.Listen != "" && secure != nil {
-		second, err := net.Listen("tcp", m.Listen)
-		if err != nil {
-			stop()
-			beside.Wait()
-			return errors.Join(fmt.Errorf("listen for certificates: %w", err), h.Close())
-		}
-		go func() { failed <- h.Serve(tls.NewListener(second, certificates.Asking(secure))) }()
-	}
 	if ready != nil {
 		ready(l.Addr())
 	}
@@ -73,7 +76,9 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 		case <-time.After(s.notice):
 		}
 		drain, cancel := context.WithTimeout(background, drainFor)
-		err = errors.Join(err, h.Shutdown(drain))
+		for _, one := range servers {
+			err = errors.Join(err, one.Shutdown(drain))
+		}
 		cancel()
 	}
 	stop()
@@ -82,6 +87,12 @@ func (s *Server) Serve(ctx context.Context, ready func(net.Addr)) error {
 		err = nil
 	}
 	return err
+}
+
+// listener is a server with our limits on what a stranger may hold open; secure is nil for plain HTTP.
+func (s *Server) listener(secure *tls.Config) *http.Server {
+	return &http.Server{Handler: s.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 90 * time.Second, MaxHeaderBytes: 32 << 10, TLSConfig: secure}
 }
 
 // Deliver sends what is in the outbox until ctx ends; Serve does so by itself.
