@@ -27,7 +27,8 @@ type Flow struct {
 	File    string
 	Hash    string // hex SHA-256 of the source, without the rollout
 	Rollout *Rollout
-	Flawed  bool // Read found errors; what follows from them is not worth telling
+	Flawed  bool           // Read found errors; what follows from them is not worth telling
+	places  map[string]int // where in Steps a name is, so that long flows are wired in a time that grows with their length
 }
 
 // Assurance is one entry of accept: an acr and the facts of which any one suffices.
@@ -79,10 +80,9 @@ type Edge struct {
 
 // Step returns the step of that name, or nil.
 func (f *Flow) Step(name string) *Step {
-	for i := range f.Steps {
-		if f.Steps[i].Name == name {
-			return &f.Steps[i]
-		}
+	i, ok := f.places[name]
+	if !ok {
+		return nil
 	}
-	return nil
+	return &f.Steps[i]
 }

@@ -61,6 +61,10 @@ func Read(file string, source []byte) (*Flow, diag.Problems) {
 			f.Outputs = r.settings(m.Value, "outputs")
 		case "steps":
 			f.Steps = r.steps(m.Value)
+			f.places = make(map[string]int, len(f.Steps))
+			for i := range f.Steps {
+				f.places[f.Steps[i].Name] = i
+			}
 		case "rollout":
 			f.Rollout = r.rollout(m.Value)
 		case "$schema":

@@ -21,7 +21,7 @@ func TestShippedFlowsCheck(t *testing.T) {
 		diag.Render(&text, got.Problems, got.Sources)
 		t.Fatal(text.String())
 	}
-	if len(got.Programs) != 4 {
-		t.Fatalf("%d programs, want 4", len(got.Programs))
+	if len(got.Programs) != 6 {
+		t.Fatalf("%d programs, want 6", len(got.Programs))
 	}
 }
