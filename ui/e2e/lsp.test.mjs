@@ -32,7 +32,7 @@ before(async () => {
   dir = await mkdtemp(join(tmpdir(), "stile-lsp-"));
   await cp(resolve(import.meta.dirname, "../../flows"), join(dir, "flows"), { recursive: true, filter: (f) => !f.endsWith(".go") });
   await writeFile(join(dir, "stile.yaml"), "issuer: http://localhost:8080\nflows: flows\nconnectors: { crm: { base: https://crm.example.com } }\n" +
-    "providers: { acme: { issuer: https://login.example.com, client_id: x, client_secret: env:NOT_SET_ANYWHERE } }\n");
+    "providers: { acme: { issuer: https://login.example.com, client_id: x, client_secret: env:NOT_SET_ANYWHERE, vouches: one-factor } }\n");
   uri = pathToFileURL(join(dir, "flows", "signin.yaml")).href;
   text = await readFile(join(dir, "flows", "signin.yaml"), "utf8");
   server = spawn(binary, ["lsp"], { cwd: dir, stdio: ["pipe", "pipe", "inherit"] });
