@@ -2,7 +2,10 @@ package scripts
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/dop251/goja/ast"
@@ -36,13 +39,14 @@ func (s *Set) expressions(list []check.Expression, ps *diag.Problems) {
 	way := &places{}
 	code.WriteString("[\n")
 	line := 2
+	forms := transformed(list)
 	for i, e := range list {
 		if _, twice := s.index[e.Name]; twice {
 			ps.Add("STILE-H06", e.At, "give each condition a name of its own", "two conditions are called %q", e.Name)
 			continue
 		}
 		s.index[e.Name] = i
-		if !s.expression(e, ps) {
+		if !s.expression(e, forms[i], ps) {
 			continue
 		}
 		code.WriteString(head)
@@ -60,8 +64,30 @@ func (s *Set) expressions(list []check.Expression, ps *diag.Problems) {
 	compiles(s.Cases, list[0].At, ps)
 }
 
+// transformed reads all conditions at once, on every core: that is most of the time a long flow takes. Those that are too long or nest too
+// deeply are not read; expression refuses them.
+func transformed(list []check.Expression) []api.TransformResult {
+	out := make([]api.TransformResult, len(list))
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range min(len(list), runtime.GOMAXPROCS(0)) {
+		readers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
+				text := list[i].Text
+				if len(text) > maxExpression || tooNested([]byte(text)) {
+					continue
+				}
+				// Two kinds of brackets: a text that closes the first and opens another, to slip out, does not fit the second.
+				out[i] = api.Transform("(\n"+text+"\n)", api.TransformOptions{Loader: api.LoaderJS, Target: api.ES2022, LogLevel: api.LogLevelSilent})
+			}
+		})
+	}
+	readers.Wait()
+	return out
+}
+
 // expression checks one condition and notes what it reads.
-func (s *Set) expression(e check.Expression, ps *diag.Problems) bool {
+func (s *Set) expression(e check.Expression, form api.TransformResult, ps *diag.Problems) bool {
 	const hint = "write one expression, as in: steps.who.domain === 'acme.example'"
 	before := len(*ps)
 	switch {
@@ -78,9 +104,7 @@ func (s *Set) expression(e check.Expression, ps *diag.Problems) bool {
 		ps.Add("STILE-H06", e.At, hint, "a condition holds a character that may not stand in a script")
 		return false
 	}
-	// Two kinds of brackets: a text that closes the first and opens another, to slip out, does not fit the second.
-	r := api.Transform("(\n"+e.Text+"\n)", api.TransformOptions{Loader: api.LoaderJS, Target: api.ES2022, LogLevel: api.LogLevelSilent})
-	for _, m := range r.Errors {
+	for _, m := range form.Errors {
 		at := e.At
 		if l := m.Location; l != nil {
 			at = within(e.At, max(1, min(l.Line-1, 1+strings.Count(e.Text, "\n"))), 1+runes(l.LineText, l.Column))
