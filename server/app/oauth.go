@@ -93,7 +93,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
-	assertions, err := assertion.New(issuer, s.Store, trusted)
+	assertions, err := assertion.New(issuer, s.Store, remote, trusted)
 	if err != nil {
 		return err
 	}

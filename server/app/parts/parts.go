@@ -78,7 +78,7 @@ func Assertions(f *config.File) ([]assertion.Issuer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("assertion issuer %s: %w", name, err)
 		}
-		list = append(list, assertion.Issuer{Issuer: a.Issuer, Keys: []byte(keys.Reveal()), URI: a.URI, HTTP: connect.Guarded(a.Private, 5*time.Second), Algorithms: a.Algorithms,
+		list = append(list, assertion.Issuer{Issuer: a.Issuer, Keys: []byte(keys.Reveal()), URI: a.URI, Private: a.Private, Algorithms: a.Algorithms,
 			Clients: a.Clients, Scopes: a.Scopes, Links: a.Links, Accounts: a.Accounts, Lifetime: time.Duration(a.Lifetime)})
 	}
 	return list, nil

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
@@ -27,11 +27,11 @@ type Issuer struct {
 	Issuer     string
 	Keys       []byte // a JWK set; empty: URI names it
 	URI        string
-	HTTP       *http.Client // guarded; for URI
-	Algorithms []string     // of signatures
-	Clients    []string     // which may bring its assertions
-	Scopes     []string     // that they may get
-	Links      bool         // people are those whose account is linked to (issuer, sub)
+	Private    bool     // URI may lead to a private address
+	Algorithms []string // of signatures
+	Clients    []string // which may bring its assertions
+	Scopes     []string // that they may get
+	Links      bool     // people are those whose account is linked to (issuer, sub)
 	Accounts   map[string]string
 	Lifetime   time.Duration // the longest an assertion may be good for
 }
@@ -49,6 +49,7 @@ type Ledger interface {
 // Issuers knows the trusted ones.
 type Issuers struct {
 	ledger   Ledger
+	remote   *foreign.Remote
 	trusted  map[string]*trusted
 	audience string
 }
@@ -56,14 +57,14 @@ type Issuers struct {
 type trusted struct {
 	Issuer
 	algorithms []jose.SignatureAlgorithm
-	keys       *keys
+	keys       []jose.JSONWebKey // empty: at URI
 }
 
 // New makes Issuers; the audience every assertion must name is our own issuer (RFC 7523bis).
-func New(issuer oauth.Issuer, l Ledger, list []Issuer) (*Issuers, error) {
-	out := &Issuers{ledger: l, trusted: map[string]*trusted{}, audience: string(issuer)}
+func New(issuer oauth.Issuer, l Ledger, remote *foreign.Remote, list []Issuer) (*Issuers, error) {
+	out := &Issuers{ledger: l, remote: remote, trusted: map[string]*trusted{}, audience: string(issuer)}
 	for _, i := range list {
-		t := &trusted{Issuer: i, keys: &keys{uri: i.URI, client: i.HTTP}}
+		t := &trusted{Issuer: i}
 		if out.trusted[i.Issuer] != nil {
 			return nil, fmt.Errorf("assertion issuer %s is there twice", i.Issuer)
 		}
@@ -72,7 +73,7 @@ func New(issuer oauth.Issuer, l Ledger, list []Issuer) (*Issuers, error) {
 			if err != nil {
 				return nil, fmt.Errorf("assertion issuer %s: %w", i.Issuer, err)
 			}
-			t.keys = &keys{set: set}
+			t.keys = set
 		}
 		if len(t.Algorithms) == 0 {
 			t.Algorithms = Algorithms()
@@ -197,7 +198,7 @@ func (x *Issuers) signed(ctx context.Context, text string, now time.Time) (*trus
 	if !slices.Contains(t.Algorithms, head.Algorithm) {
 		return nil, nil, refuse("an algorithm the issuer does not use")
 	}
-	found, err := t.keys.find(ctx, head.KeyID, now)
+	found, err := t.find(ctx, x.remote, head.KeyID)
 	if err != nil {
 		return nil, nil, err
 	}

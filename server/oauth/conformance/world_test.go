@@ -64,6 +64,7 @@ const (
 
 // world is the whole authorization server on a real store; people is the other wing, which here answers at once.
 type world struct {
+	remote   *foreign.Remote
 	t        testing.TB
 	clock    atomic.Int64
 	store    *sql.Store
@@ -221,8 +222,9 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	w.details, err = details.New(details.Settings{"payment": {Schema: oauth.Document(`{"type":"object","required":["amount"],"properties":{"amount":{"type":"string"},"actions":{"type":"array","items":{"type":"string"}}}}`)},
 		"account": {Schema: oauth.Document(`{"type":"object"}`)}})
 	w.must(err)
+	w.remote = &foreign.Remote{Fetch: get, Now: w.now}
 	authn := &client.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer,
-		Remote: &foreign.Remote{Fetch: get, Now: w.now}, Certificates: func(r *http.Request) []*x509.Certificate {
+		Remote: w.remote, Certificates: func(r *http.Request) []*x509.Certificate {
 			if r.TLS == nil {
 				return nil
 			}
