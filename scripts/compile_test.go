@@ -1,11 +1,15 @@
 package scripts_test
 
 import (
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/parser"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stile-id/stile/engine/check"
@@ -161,4 +165,27 @@ func TestDeepTextsEndNoProcess(t *testing.T) {
 		_, _ = compile(strings.Repeat(unit, n) + "1")
 		_, _ = scripts.Compile(check.HookSource{Expressions: []check.Expression{{Name: "e", Text: strings.Repeat(unit, 4000/len(unit)) + "1"}}})
 	}
+}
+
+// FuzzConditions: whatever an author writes as a condition is refused, or it is one expression that stays within its brackets: the script of
+// two of them still holds exactly two functions.
+func FuzzConditions(f *testing.F) {
+	for _, s := range []string{"1", "1,", "1,/**/", "1 // ,", "1), (2", "1][0", "1]; [2", "(1,\n)", ",", "steps.who.domain === 'acme.example'", "`${1}`", "a?.b", "async () => 1", "yield", "1)\n), () => (\n(2", "...[1]", "/]/", "x => {}", "new.target"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		defer time.AfterFunc(20*time.Second, func() { panic(fmt.Sprintf("reading %q does not end", text)) }).Stop()
+		s, ps := scripts.Compile(check.HookSource{Expressions: []check.Expression{{Name: "a", Text: text}, {Name: "b", Text: "true"}}})
+		if ps.Failed() {
+			return
+		}
+		tree, err := parser.ParseFile(nil, "c.js", s.Cases.Source.Code, 0, parser.WithDisableSourceMaps)
+		if err != nil {
+			t.Fatalf("%q was accepted and does not compile: %v", text, err)
+		}
+		list, ok := tree.Body[0].(*ast.ExpressionStatement).Expression.(*ast.ArrayLiteral)
+		if !ok || len(tree.Body) != 1 || len(list.Value) != 2 {
+			t.Errorf("%q left its brackets:\n%s", text, s.Cases.Source.Code)
+		}
+	})
 }

@@ -39,14 +39,14 @@ func (s *Set) expressions(list []check.Expression, ps *diag.Problems) {
 	way := &places{}
 	code.WriteString("[\n")
 	line := 2
-	forms := transformed(list)
+	read := forms(list)
 	for i, e := range list {
 		if _, twice := s.index[e.Name]; twice {
 			ps.Add("STILE-H06", e.At, "give each condition a name of its own", "two conditions are called %q", e.Name)
 			continue
 		}
 		s.index[e.Name] = i
-		if !s.expression(e, forms[i], ps) {
+		if !s.expression(e, read[i], ps) {
 			continue
 		}
 		code.WriteString(head)
@@ -64,21 +64,26 @@ func (s *Set) expressions(list []check.Expression, ps *diag.Problems) {
 	compiles(s.Cases, list[0].At, ps)
 }
 
-// transformed reads all conditions at once, on every core: that is most of the time a long flow takes. Those that are too long or nest too
+// form is a condition as read: the tree of its text between brackets and the one expression in it, or what is wrong with the text.
+type form struct {
+	wrapped []byte
+	tree    *ast.Program
+	only    ast.Expression // nil if the text is not one expression
+	errors  []api.Message
+}
+
+// forms reads all conditions at once, on every core: that is most of the time a long flow takes. Those that are too long or nest too
 // deeply are not read; expression refuses them.
-func transformed(list []check.Expression) []api.TransformResult {
-	out := make([]api.TransformResult, len(list))
+func forms(list []check.Expression) []form {
+	out := make([]form, len(list))
 	var next atomic.Int64
 	var readers sync.WaitGroup
 	for range min(len(list), runtime.GOMAXPROCS(0)) {
 		readers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
-				text := list[i].Text
-				if len(text) > maxExpression || tooNested([]byte(text)) {
-					continue
+				if text := list[i].Text; len(text) <= maxExpression && !tooNested([]byte(text)) {
+					out[i] = read(text)
 				}
-				// Two kinds of brackets: a text that closes the first and opens another, to slip out, does not fit the second.
-				out[i] = api.Transform("(\n"+text+"\n)", api.TransformOptions{Loader: api.LoaderJS, Target: api.ES2022, LogLevel: api.LogLevelSilent})
 			}
 		})
 	}
@@ -86,8 +91,27 @@ func transformed(list []check.Expression) []api.TransformResult {
 	return out
 }
 
+// read reads one condition. Only a text that is not plainly one expression is shown to esbuild, which is slow and says well what is wrong.
+//
+// An author may try to slip out of the brackets the text is put in, by closing them and opening others. Such a text does not leave one
+// array of one element. A comma behind the element does (`1,`), and a comment may hide one: those are read between brackets of a second
+// kind, too.
+func read(text string) form {
+	f := form{wrapped: []byte("[\n" + text + "\n]")}
+	tree, err := parser.ParseFile(nil, worker.FileName, f.wrapped, 0, parser.WithDisableSourceMaps)
+	if err == nil {
+		f.tree, f.only = tree, single(tree)
+	}
+	comment := strings.Contains(text, "//") || strings.Contains(text, "/*")
+	if f.only != nil && !comment && !strings.HasSuffix(strings.TrimSpace(text), ",") {
+		return f
+	}
+	f.errors = api.Transform("(\n"+text+"\n)", api.TransformOptions{Loader: api.LoaderJS, Target: api.ES2022, LogLevel: api.LogLevelSilent}).Errors
+	return f
+}
+
 // expression checks one condition and notes what it reads.
-func (s *Set) expression(e check.Expression, form api.TransformResult, ps *diag.Problems) bool {
+func (s *Set) expression(e check.Expression, f form, ps *diag.Problems) bool {
 	const hint = "write one expression, as in: steps.who.domain === 'acme.example'"
 	before := len(*ps)
 	switch {
@@ -104,7 +128,7 @@ func (s *Set) expression(e check.Expression, form api.TransformResult, ps *diag.
 		ps.Add("STILE-H06", e.At, hint, "a condition holds a character that may not stand in a script")
 		return false
 	}
-	for _, m := range form.Errors {
+	for _, m := range f.errors {
 		at := e.At
 		if l := m.Location; l != nil {
 			at = within(e.At, max(1, min(l.Line-1, 1+strings.Count(e.Text, "\n"))), 1+runes(l.LineText, l.Column))
@@ -117,22 +141,16 @@ func (s *Set) expression(e check.Expression, form api.TransformResult, ps *diag.
 	if len(*ps) > before {
 		return false
 	}
-	wrapped := []byte("[\n" + e.Text + "\n]")
 	find := func(line, col int) diag.Pos { return within(e.At, max(1, line-1), col) }
-	tree, err := parser.ParseFile(nil, worker.FileName, wrapped, 0, parser.WithDisableSourceMaps)
-	only := ast.Expression(nil)
-	if err == nil {
-		only = single(tree)
-	}
-	if only == nil {
+	if f.only == nil {
 		if _, ok := parse([]byte("(\n"+e.Text+"\n)"), find, e.At.File, ps); ok {
 			ps.Add("STILE-H06", e.At, hint, "a condition must be one expression")
 		}
 		return false
 	}
-	t := reading.New(tree, wrapped, find, ps)
+	t := reading.New(f.tree, f.wrapped, find, ps)
 	faults.Find(t, true)
-	s.reads[e.Name], s.tests[e.Name] = t.ExpressionReads(only), t.ExpressionTests(only)
+	s.reads[e.Name], s.tests[e.Name] = t.ExpressionReads(f.only), t.ExpressionTests(f.only)
 	return len(*ps) == before
 }
 
