@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -205,6 +206,17 @@ func (s *Server) openTransient(ctx context.Context) error {
 	s.closers = append(s.closers, r.Close)
 	s.transient = r
 	return nil
+}
+
+// vault is where private signing keys lie.
+func (s *Server) vault() keys.Vault {
+	if path := s.file.KeyFolder; path != "" {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(s.file.Dir, path)
+		}
+		return keys.Folder{Path: path, Random: rand.Reader}
+	}
+	return keys.Sealed{Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader}
 }
 
 func (s *Server) masterKey() (seal.Master, error) {

@@ -68,7 +68,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	}
 	s.Store.Hears = outgoing.Hears(registry)
 	issuer := oauth.Issuer(s.file.Issuer)
-	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: s.log,
+	s.Keys = &keys.Ring{Store: s.Store, Vault: s.vault(), Now: s.now, Log: s.log,
 		Schedule: keys.Schedule{Every: config.Or(s.file.Lifetimes.KeyRotation, 0)}}
 	if err := s.Keys.Start(ctx); err != nil {
 		return fmt.Errorf("signing keys: %w", err)

@@ -2,10 +2,11 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/stile-id/stile/engine/check"
@@ -36,7 +37,7 @@ func OpenOperator(ctx context.Context, f *config.File, log *slog.Logger) (*Opera
 	if s.Hasher, err = parts.Hasher(f.Password); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: log,
+	s.Keys = &keys.Ring{Store: s.Store, Vault: s.vault(), Now: s.now, Log: log,
 		Schedule: keys.Schedule{Every: config.Or(f.Lifetimes.KeyRotation, 0)}}
 	clients, err := client.NewRegistry(f.Clients)
 	if err != nil {
@@ -96,4 +97,12 @@ func (o *Operator) SetStatus(ctx context.Context, id string, status identity.Sta
 // Unlock forgets the counted tries of an account.
 func (o *Operator) Unlock(ctx context.Context, id string) error {
 	return o.Store.Apply(ctx, []identity.Write{identity.ClearAttempts{Key: identity.Attempts(id)}, identity.ClearAttempts{Key: identity.RecoveryAttempts(id)}}, []journey.Audit{{At: o.now(), Event: "account.unlocked", Account: id}})
+}
+
+// RemoveKey takes a signing key out at once and says so in the audit trail.
+func (o *Operator) RemoveKey(ctx context.Context, id string) error {
+	if err := o.Keys.Remove(ctx, id); err != nil {
+		return err
+	}
+	return o.Store.Apply(ctx, nil, []journey.Audit{{At: o.now(), Event: "key.removed", Detail: json.RawMessage(strconv.Quote(id))}})
 }

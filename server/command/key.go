@@ -6,11 +6,13 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/stile-id/stile/server/oauth/keys"
 )
 
 func key(s streams) *cobra.Command {
 	var path string
-	c := &cobra.Command{Use: "key", Short: "List and rotate signing keys"}
+	c := &cobra.Command{Use: "key", Short: "List, rotate and remove signing keys"}
 	settings(c, &path)
 	group(c)
 	c.AddCommand(&cobra.Command{Use: "list", Short: "List signing keys", Args: cobra.NoArgs,
@@ -45,6 +47,26 @@ func key(s streams) *cobra.Command {
 			}
 			fmt.Fprintln(s.out, "rotation begun; see `stile key list`")
 			return nil
-		}})
+		}}, remove(s, &path))
 	return c
+}
+
+func remove(s streams, path *string) *cobra.Command {
+	return &cobra.Command{Use: "remove ID", Short: "Take a signing key that others may have out at once: what it signed is no longer good", Args: cobra.ExactArgs(1),
+		Long: "Takes a signing key that others may have out of the key set at once. Nothing it signed is good from then on; running servers notice within ten seconds. If it was in use, the next key takes its place, or a new one is made. Clients refuse what the new key signs until they fetch the key set again, and JWT access tokens of the old one have to be refreshed. For a planned change use `stile key rotate`, which breaks nothing.",
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			o, err := s.open(c.Context(), *path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.Close()) }()
+			if err := o.RemoveKey(c.Context(), args[0]); err != nil {
+				if errors.Is(err, keys.ErrNotThere) {
+					return fmt.Errorf("no signing key has the id %q; `stile key list` shows them", args[0])
+				}
+				return err
+			}
+			fmt.Fprintf(s.out, "%s is removed; see `stile key list`\n", args[0])
+			return nil
+		}}
 }

@@ -25,6 +25,7 @@ type Settings struct {
 	Ledger     Ref                  `json:"ledger,omitempty" jsonschema_description:"postgres://… as env: or file: reference, or written out when it holds no password. Default: SQLite in the data directory."`
 	Transient  Ref                  `json:"transient,omitempty" jsonschema_description:"redis://… or rediss://…, likewise. Default: beside the ledger in SQLite."`
 	MasterKey  Ref                  `json:"master-key,omitempty" jsonschema_description:"32 bytes in base64, as env: or file: reference. Default: master.key in the data directory, made on first start."`
+	KeyFolder  string               `json:"key-folder,omitempty" jsonschema_description:"Directory of the private signing keys, one file each (PEM, mode 0600), shared by all nodes. Default: they lie in the ledger, sealed under the master key."`
 	Proxies    []string             `json:"trusted-proxies,omitempty" jsonschema_description:"Networks (CIDR) whose forwarding headers are believed. Default: none."`
 	TLS        *TLS                 `json:"tls,omitempty" jsonschema_description:"Serve https directly."`
 	MutualTLS  *MutualTLS           `json:"mutual-tls,omitempty" jsonschema_description:"How clients show certificates (RFC 8705)."`

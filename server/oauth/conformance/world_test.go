@@ -180,7 +180,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.limits, _ = w.store.Transient()
 	w.pass(time.Minute) // a store that was born a moment ago knows of nothing that was used before
-	w.ring = &keys.Ring{Store: w.store, Sealer: master.Sealer("signing-keys"), Random: rand.Reader, Now: w.now}
+	w.ring = &keys.Ring{Store: w.store, Vault: keys.Sealed{Sealer: master.Sealer("signing-keys"), Random: rand.Reader}, Now: w.now}
 	w.must(w.ring.Start(context.Background()))
 	w.tokens = tokens.New(issuer, master, w.ring, rand.Reader)
 	w.clients = clients()

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -27,13 +28,18 @@ import (
 type world struct {
 	store  *sql.Store
 	master seal.Master
+	vault  keys.Vault // nil: sealed under master
 	clock  atomic.Int64
 }
 
 func (w *world) now() time.Time { return time.Unix(0, w.clock.Load()).UTC() }
 
 func (w *world) node() *keys.Ring {
-	return &keys.Ring{Store: w.store, Sealer: w.master.Sealer("signing-keys"), Random: rand.Reader, Now: w.now}
+	vault := w.vault
+	if vault == nil {
+		vault = keys.Sealed{Sealer: w.master.Sealer("signing-keys"), Random: rand.Reader}
+	}
+	return &keys.Ring{Store: w.store, Vault: vault, Now: w.now}
 }
 
 func newWorld(t testing.TB) *world {
@@ -217,6 +223,138 @@ func TestKeys_SealedAtRest(t *testing.T) {
 	if body, err := other.Public(ctx); err != nil || strings.Contains(string(body), "kid") {
 		t.Errorf("and is published: %s %v", body, err)
 	}
+}
+
+// TestKeys_RemovedInAnEmergency: what a removed key signed is refused at once, signing goes on with another, and its private half is gone.
+func TestKeys_RemovedInAnEmergency(t *testing.T) {
+	for name, vault := range vaults(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			w := newWorld(t)
+			w.vault = vault
+			a, b := w.node(), w.node()
+			for _, alg := range []string{oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA} {
+				old, err := a.Sign(ctx, alg, "JWT", []byte(`{}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.clock.Add(int64(2 * time.Second))
+				if _, err := b.Verify(ctx, old, "JWT"); err != nil {
+					t.Fatalf("%s: another node: %v", alg, err)
+				}
+				if err := a.Remove(ctx, kid(t, old)); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.Verify(ctx, old, "JWT"); !errors.Is(err, tokens.ErrToken) {
+					t.Errorf("%s: a removed key verifies: %v", alg, err)
+				}
+				if body, _ := a.Public(ctx); strings.Contains(string(body), kid(t, old)) {
+					t.Errorf("%s: a removed key is published", alg)
+				}
+				w.clock.Add(int64(11 * time.Second))
+				if _, err := b.Verify(ctx, old, "JWT"); !errors.Is(err, tokens.ErrToken) {
+					t.Errorf("%s: another node took no notice: %v", alg, err)
+				}
+				renewed, err := b.Sign(ctx, alg, "JWT", []byte(`{}`))
+				if err != nil || kid(t, renewed) == kid(t, old) {
+					t.Errorf("%s: signing goes on: %v", alg, err)
+				}
+				if _, err := a.Verify(ctx, renewed, "JWT"); err != nil {
+					t.Errorf("%s: the new key: %v", alg, err)
+				}
+			}
+			if s := states(t, b); s != "current current current current" {
+				t.Errorf("ring: %s", s)
+			}
+			if err := a.Remove(ctx, "nobody"); !errors.Is(err, keys.ErrNotThere) {
+				t.Errorf("an unknown id: %v", err)
+			}
+			if f, ok := vault.(keys.Folder); ok {
+				files, err := os.ReadDir(f.Path)
+				if err != nil || len(files) != 4 {
+					t.Errorf("%d files are left, want those of 4 keys (%v)", len(files), err)
+				}
+			}
+		})
+	}
+}
+
+// TestKeys_RemovedWhileRotating: the next key takes over before its day; removing the next one leaves the current in use.
+func TestKeys_RemovedWhileRotating(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t)
+	r := w.node()
+	for _, state := range []string{"next", "current"} {
+		if err := errors.Join(r.Start(ctx), r.Rotate(ctx)); err != nil {
+			t.Fatal(err)
+		}
+		list, err := r.List(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range list {
+			if k.State == state {
+				if err := r.Remove(ctx, k.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if s := states(t, r); s != "current" {
+			t.Errorf("without the %s key: %s", state, s)
+		}
+	}
+}
+
+// TestKeys_AVaultIsNotTrustedWithNames: whoever writes to the ledger or to the folder cannot make the ring sign with another key.
+func TestKeys_AVaultIsNotTrustedWithNames(t *testing.T) {
+	ctx := context.Background()
+	outside := t.TempDir()
+	folder := keys.Folder{Path: t.TempDir(), Random: rand.Reader}
+	other, err := folder.Generate(ctx, oauth.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (keys.Folder{Path: outside}).Keep(ctx, "stolen", oauth.ES256, other); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(path string) error{
+		"another key": func(path string) error { return copyFile(filepath.Join(outside, "stolen.pem"), path) },
+		"a link outside": func(path string) error {
+			return errors.Join(os.Remove(path), os.Symlink(filepath.Join(outside, "stolen.pem"), path))
+		},
+		"for all to read": func(path string) error { return os.Chmod(path, 0o604) },
+		"no PEM":          func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) },
+		"nothing":         os.Remove,
+	} {
+		w := newWorld(t)
+		w.vault = folder
+		good, err := w.node().Sign(ctx, oauth.ES256, "JWT", []byte(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := spoil(filepath.Join(folder.Path, kid(t, good)+".pem")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.node().Sign(ctx, oauth.ES256, "JWT", []byte(`{}`)); err == nil {
+			t.Errorf("%s: it signs", name)
+		}
+	}
+}
+
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o600)
+}
+
+func vaults(t *testing.T) map[string]keys.Vault {
+	master, _, err := seal.Generate(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]keys.Vault{"sealed": keys.Sealed{Sealer: master.Sealer("signing-keys"), Random: rand.Reader}, "folder": keys.Folder{Path: t.TempDir(), Random: rand.Reader}}
 }
 
 func BenchmarkSignES256(b *testing.B) { sign(b, oauth.ES256) }

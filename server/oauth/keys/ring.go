@@ -3,30 +3,25 @@
 package keys
 
 import (
+	"bytes"
 	"context"
 	"crypto"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/cryptosigner"
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/tokens"
 )
-
-// Sealer seals private keys; *seal.Sealer of the master key is one.
-type Sealer interface {
-	Seal(plain, aad []byte) []byte
-	Open(sealed, aad []byte) ([]byte, error)
-}
 
 // Schedule says when keys change.
 type Schedule struct {
@@ -35,11 +30,10 @@ type Schedule struct {
 	Keep  time.Duration // how long it is published after; default 8 d, longer than a session, so that logout hints can be checked
 }
 
-// Ring signs and verifies. Store, Sealer, Random and Now are needed; the rest has defaults.
+// Ring signs and verifies. Store, Vault and Now are needed; the rest has defaults.
 type Ring struct {
 	Store    oauth.KeyRing
-	Sealer   Sealer
-	Random   io.Reader
+	Vault    Vault
 	Now      func() time.Time
 	Schedule Schedule
 	Log      *slog.Logger
@@ -71,7 +65,7 @@ type snapshot struct {
 type key struct {
 	stored  identity.SigningKey
 	public  crypto.PublicKey
-	private jose.JSONWebKey
+	private crypto.Signer
 	signers map[string]jose.Signer // by typ
 }
 
@@ -134,7 +128,7 @@ func (r *Ring) load(ctx context.Context, was *snapshot, now time.Time) (*snapsho
 		Keys []json.RawMessage `json:"keys"`
 	}{Keys: []json.RawMessage{}}
 	for _, stored := range list {
-		k, err := r.open(stored)
+		k, err := r.open(ctx, stored)
 		if err != nil {
 			// A key sealed under another master key must not sign; nor may it stop the others. An operator has to look.
 			r.warn(ctx, "a signing key cannot be opened and is not used", fmt.Errorf("key %s: %w", stored.ID, err))
@@ -152,21 +146,20 @@ func (r *Ring) load(ctx context.Context, was *snapshot, now time.Time) (*snapsho
 	return s, nil
 }
 
-func (r *Ring) open(stored identity.SigningKey) (*key, error) {
-	der, err := r.Sealer.Open(stored.Private, bound(stored))
+func (r *Ring) open(ctx context.Context, stored identity.SigningKey) (*key, error) {
+	private, err := r.Vault.Open(ctx, stored.ID, stored.Algorithm, stored.Private)
 	if err != nil {
-		return nil, fmt.Errorf("open: %w", err)
+		return nil, err
 	}
-	private, err := x509.ParsePKCS8PrivateKey(der)
+	public, err := document(private, stored.Algorithm)
 	if err != nil {
-		return nil, fmt.Errorf("parse: %w", err)
+		return nil, err
 	}
-	signer, ok := private.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("parse: no signing key")
+	// Whoever writes to the ledger or the vault must not make us sign with, or vouch for, another key than the one the id names.
+	if !bytes.Equal(public, stored.Public) || !strings.Contains(string(public), `"kid":"`+stored.ID+`"`) {
+		return nil, errors.New("it is not the key whose public half is kept")
 	}
-	k := &key{stored: stored, public: signer.Public(), signers: map[string]jose.Signer{},
-		private: jose.JSONWebKey{Key: private, KeyID: stored.ID, Algorithm: stored.Algorithm, Use: "sig"}}
+	k := &key{stored: stored, public: private.Public(), signers: map[string]jose.Signer{}, private: private}
 	for _, typ := range []string{tokens.TypeID, tokens.TypeAccess, tokens.TypeIntrospection, tokens.TypeUserinfo, tokens.TypeAnswer} {
 		if k.signers[typ], err = k.signer(typ); err != nil {
 			return nil, err
@@ -175,11 +168,8 @@ func (r *Ring) open(stored identity.SigningKey) (*key, error) {
 	return k, nil
 }
 
-// bound is what a sealed private key is bound to: it cannot be put under another id or algorithm.
-func bound(k identity.SigningKey) []byte { return []byte(k.Algorithm + "/" + k.ID) }
-
 func (k *key) signer(typ string) (jose.Signer, error) {
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.stored.Algorithm), Key: k.private},
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.stored.Algorithm), Key: jose.JSONWebKey{Key: cryptosigner.Opaque(k.private), KeyID: k.stored.ID}},
 		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
 	if err != nil {
 		return nil, fmt.Errorf("make a signer: %w", err)

@@ -3,16 +3,12 @@ package keys
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -87,8 +83,38 @@ func (r *Ring) List(ctx context.Context) ([]identity.SigningKey, error) {
 	return out, nil
 }
 
-// change applies the schedule to one algorithm. The ring's revision decides between nodes; whoever lost looks again.
+// ErrNotThere says that no key of the ring has the id.
+var ErrNotThere = errors.New("keys: no signing key has that id")
+
+// Remove takes a key out at once, for the case that somebody else has it: nothing it signed is good from now on, here, and within 10 s on
+// other nodes (fresh). If it was in use, the next key takes its place, or a new one is made; clients that keep an older copy of the key set fail
+// until they fetch it again. ErrNotThere.
+func (r *Ring) Remove(ctx context.Context, id string) error {
+	list, err := r.Store.SigningKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("read the signing keys: %w", err)
+	}
+	at := slices.IndexFunc(list, func(k identity.SigningKey) bool { return k.ID == id })
+	if at < 0 {
+		return ErrNotThere
+	}
+	alg := list[at].Algorithm
+	return r.decide(ctx, alg, func(list []identity.SigningKey) ([]identity.SigningKey, []string, string) {
+		rest := slices.DeleteFunc(list, func(k identity.SigningKey) bool { return k.ID == id })
+		put, remove, create := plan(rest, alg, r.schedule(), r.Now(), false)
+		return put, append(remove, id), create
+	})
+}
+
+// change applies the schedule to one algorithm.
 func (r *Ring) change(ctx context.Context, alg string, rotate bool) error {
+	return r.decide(ctx, alg, func(list []identity.SigningKey) ([]identity.SigningKey, []string, string) {
+		return plan(list, alg, r.schedule(), r.Now(), rotate)
+	})
+}
+
+// decide carries a plan out. The ring's revision decides between nodes; whoever lost looks again, and the key it made is destroyed.
+func (r *Ring) decide(ctx context.Context, alg string, plan func([]identity.SigningKey) (put []identity.SigningKey, remove []string, create string)) error {
 	r.changing.Lock() // here, not only in the ledger: many requests that need a first key make one, not many
 	defer r.changing.Unlock()
 	for range 8 {
@@ -100,27 +126,43 @@ func (r *Ring) change(ctx context.Context, alg string, rotate bool) error {
 		if err != nil {
 			return fmt.Errorf("read the signing keys: %w", err)
 		}
-		put, remove, make := plan(list, alg, r.schedule(), r.Now(), rotate)
-		if make != "" {
-			k, err := r.generate(alg, make)
-			if err != nil {
+		was := slices.Clone(list)
+		put, remove, create := plan(list)
+		var made identity.SigningKey
+		if create != "" {
+			if made, err = r.generate(ctx, alg, create); err != nil {
 				return err
 			}
-			put = append(put, k)
+			put = append(put, made)
 		}
 		if len(put) == 0 && len(remove) == 0 {
 			return nil
 		}
 		err = r.Store.ChangeKeys(ctx, revision, put, remove)
 		if err == nil {
+			for _, k := range was {
+				if slices.Contains(remove, k.ID) {
+					r.destroy(ctx, k)
+				}
+			}
 			_, err = r.current(ctx, 0)
 			return err
 		}
 		if !errors.Is(err, identity.ErrConflict) {
-			return fmt.Errorf("change the signing keys: %w", err)
+			return fmt.Errorf("change the signing keys: %w", err) // a key just made stays in the vault: the ledger may have taken it
+		}
+		if create != "" {
+			r.destroy(ctx, made)
 		}
 	}
 	return fmt.Errorf("change the signing keys: %w", identity.ErrConflict)
+}
+
+// destroy forgets a private key that the ring no longer has; failing at it is told and stops nothing.
+func (r *Ring) destroy(ctx context.Context, k identity.SigningKey) {
+	if err := r.Vault.Destroy(ctx, k.ID, k.Private); err != nil {
+		r.warn(ctx, "a private key that is out of use could not be destroyed", fmt.Errorf("key %s: %w", k.ID, err))
+	}
 }
 
 // plan says what is due: keys to write back, keys to remove, and the state of a key to make ("" for none). Pure.
@@ -159,41 +201,40 @@ func plan(list []identity.SigningKey, alg string, s Schedule, now time.Time, rot
 	return put, remove, create
 }
 
-func (r *Ring) generate(alg, state string) (identity.SigningKey, error) {
-	var (
-		private crypto.Signer
-		err     error
-	)
-	switch alg {
-	case oauth.ES256:
-		private, err = ecdsa.GenerateKey(elliptic.P256(), r.Random)
-	case oauth.EdDSA:
-		_, private, err = ed25519.GenerateKey(r.Random)
-	case oauth.RS256, oauth.PS256:
-		private, err = rsa.GenerateKey(r.Random, 2048)
-	default:
-		return identity.SigningKey{}, fmt.Errorf("keys: algorithm %q is not known", alg)
-	}
+// generate makes a key and hands it to the vault; it is in the ring once the ledger says so.
+func (r *Ring) generate(ctx context.Context, alg, state string) (identity.SigningKey, error) {
+	private, err := r.Vault.Generate(ctx, alg)
 	if err != nil {
-		return identity.SigningKey{}, fmt.Errorf("make a signing key: %w", err)
+		return identity.SigningKey{}, err
 	}
+	public, err := document(private, alg)
+	if err != nil {
+		return identity.SigningKey{}, err
+	}
+	var named struct{ Kid string }
+	if err := json.Unmarshal(public, &named); err != nil {
+		return identity.SigningKey{}, fmt.Errorf("read a signing key's id: %w", err)
+	}
+	now := r.Now()
+	k := identity.SigningKey{ID: named.Kid, Algorithm: alg, State: state, Public: public, Created: now, Changed: now}
+	if k.Private, err = r.Vault.Keep(ctx, k.ID, alg, private); err != nil {
+		return identity.SigningKey{}, err
+	}
+	return k, nil
+}
+
+// document is the public half of a key as it is published (RFC 7517 §4). Its kid follows from it and from the algorithm.
+func document(private crypto.Signer, alg string) ([]byte, error) {
 	public := jose.JSONWebKey{Key: private.Public(), Algorithm: alg, Use: "sig"}
 	print, err := public.Thumbprint(crypto.SHA256) // RFC 7638
 	if err != nil {
-		return identity.SigningKey{}, fmt.Errorf("make a signing key's id: %w", err)
+		return nil, fmt.Errorf("make a signing key's id: %w", err)
 	}
 	sum := sha256.Sum256(append(print, alg...))
 	public.KeyID = base64.RawURLEncoding.EncodeToString(sum[:12])
 	jwk, err := json.Marshal(public)
 	if err != nil {
-		return identity.SigningKey{}, fmt.Errorf("write a signing key: %w", err)
+		return nil, fmt.Errorf("write a signing key: %w", err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return identity.SigningKey{}, fmt.Errorf("write a signing key: %w", err)
-	}
-	now := r.Now()
-	k := identity.SigningKey{ID: public.KeyID, Algorithm: alg, State: state, Public: jwk, Created: now, Changed: now}
-	k.Private = r.Sealer.Seal(der, bound(k))
-	return k, nil
+	return jwk, nil
 }
