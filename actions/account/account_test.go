@@ -132,3 +132,21 @@ func TestSessions(t *testing.T) {
 	}
 	at.Want(t, s.Press("back"), "back")
 }
+
+// TestConsents: withdraws what the account allowed one client, tells the person, and changes nothing for a client that is not in the list.
+func TestConsents(t *testing.T) {
+	ann := at.Account("ann")
+	p := &at.People{Accounts: []*identity.Account{ann}, Allowed: []identity.Consent{{Account: "ann", Client: "shop", Scope: []string{"openid"}}, {Account: "ann", Client: "gone"}, {Account: "bob", Client: "bank"}}}
+	name := func(_ context.Context, id string) string { return map[string]string{"shop": "Acme Shop"}[id] }
+	s := at.New(t, account.Consents(p, name), `{}`, at.View{Account: ann})
+	r := at.Asks(t, s.Enter(), "")
+	if len(r.Prompt.Rows) != 2 || !r.Prompt.Offers("withdraw", "shop") || r.Prompt.Offers("withdraw", "bank") || r.Prompt.Rows[0].Title != "Acme Shop" || r.Prompt.Rows[1].Title != "gone" {
+		raw, _ := json.Marshal(r.Prompt)
+		t.Errorf("%s", raw)
+	}
+	r = at.Asks(t, s.Press("withdraw", "value", "shop"), "consents.withdrawn")
+	if w := r.Writes[0].(identity.EndConsent); w.Account != "ann" || w.Client != "shop" || len(r.Then) != 1 || len(r.Prompt.Rows) != 1 || r.Then[0].Mail.Args["client"] != "Acme Shop" {
+		t.Errorf("%+v", r)
+	}
+	at.Want(t, s.Press("back"), "back")
+}

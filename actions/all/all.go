@@ -31,7 +31,8 @@ type Needs struct {
 	}
 	MailLimit transient.Limit // of mails one network address may cause
 	Pseudonym func(text string) string
-	Region    string // country of phone numbers without a prefix, ISO 3166-1 alpha-2; "" for none
+	Client    func(ctx context.Context, id string) string // a client's name; "" when there is none
+	Region    string                                      // country of phone numbers without a prefix, ISO 3166-1 alpha-2; "" for none
 }
 
 // Consent is the action walked behind the end of a flow for clients that ask for consent.
@@ -60,6 +61,7 @@ func Actions(n Needs) (action.Registry, error) {
 		account.Create(n.Directory, n.Region),
 		account.Link(n.Directory, n.Providers.Vouching),
 		account.Sessions(n.Directory),
+		account.Consents(n.Directory, n.Client),
 		data.ConnectorCall(n.Connectors),
 		data.ClaimsSet(),
 		data.VarsSet(),

@@ -59,7 +59,7 @@ func TestContracts(t *testing.T) {
 			}
 			kinds := settings[name]
 			for _, optional := range []string{"password.verify", "password.set", "passkey.verify", "passkey.enroll", "passkey.offer", "passkey.manage", "account.find", "account.create",
-				"account.link", "account.verify-email", "session.manage", "ask.identifier", "ask.consent", "ask.approve", "deny"} {
+				"account.link", "account.verify-email", "session.manage", "consent.manage", "ask.identifier", "ask.consent", "ask.approve", "deny"} {
 				if optional == name {
 					kinds = append(kinds, `{}`)
 				}

@@ -139,7 +139,7 @@ func TestMessage(t *testing.T) {
 
 // TestConsent: asked once for each client and scope, each time where the client wants that.
 func TestConsent(t *testing.T) {
-	p := &at.People{Consents: []identity.Consent{{Account: "ann", Client: "shop", Scope: []string{"openid", "email"}}}}
+	p := &at.People{Allowed: []identity.Consent{{Account: "ann", Client: "shop", Scope: []string{"openid", "email"}}}}
 	consent := func(client, how string, scopes ...string) *at.Step {
 		return at.New(t, ask.Consent(p), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: client, Consent: how, Scopes: scopes}})
 	}

@@ -17,4 +17,6 @@ type Directory interface {
 	Session(ctx context.Context, id string) (*Session, error)
 	Sessions(ctx context.Context, account string) ([]Session, error)
 	Consent(ctx context.Context, account, client string) (*Consent, error)
+	// Consents lists what an account allows clients, newest first; at most 1000.
+	Consents(ctx context.Context, account string) ([]Consent, error)
 }

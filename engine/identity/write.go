@@ -78,6 +78,13 @@ type RevokeGrants struct {
 // PutConsent remembers what a person allowed a client, adding to what they allowed before.
 type PutConsent struct{ Consent Consent }
 
+// EndConsent forgets what a person allowed a client and revokes that client's grants for the account, offline ones too.
+type EndConsent struct {
+	Account, Client string
+	Reason          string
+	At              time.Time
+}
+
 // PutGrant writes the grant of a finished journey; ErrConflict when that journey has one.
 type PutGrant struct{ Grant Grant }
 
@@ -102,6 +109,7 @@ func (PutSession) write()       {}
 func (EndSessions) write()      {}
 func (RevokeGrants) write()     {}
 func (PutConsent) write()       {}
+func (EndConsent) write()       {}
 func (PutGrant) write()         {}
 func (Consume) write()          {}
 func (ClearAttempts) write()    {}

@@ -28,6 +28,7 @@ import (
 	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/journeys"
 	"github.com/stile-id/stile/server/meter"
+	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/logout"
@@ -80,6 +81,7 @@ type Server struct {
 	journeys  *journeys.Journeys
 	pages     *pages.Pages
 	grants    *live.Grants
+	clients   oauth.Clients
 	delivery  *delivery.Delivery
 	teller    *logout.Teller
 	meter     *meter.Meter

@@ -47,7 +47,7 @@ func (s *Server) newEngine(ctx context.Context, folder fs.FS) (diag.Problems, di
 	}
 	s.sessions = &session.Sessions{Ledger: s.Store, Cookies: s.Cookies, Now: s.now, Random: rand.Reader,
 		Idle: time.Duration(s.file.Lifetimes.SessionIdle), Absolute: time.Duration(s.file.Lifetimes.SessionAbsolute)}
-	s.Engine = &run.Engine{Programs: s.Flows, Transient: s.transient, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake}, Directory: s.Store, Connectors: s.outside(),
+	s.Engine = &run.Engine{Programs: s.Flows, Transient: s.transient, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake, Drop: s.drop}, Directory: s.Store, Connectors: s.outside(),
 		Ender: ender{s}, Now: s.now, Random: rand.Reader, Log: s.log, Lifetime: time.Duration(s.file.Lifetimes.Journey), Observe: s.meter.Step, Reference: web.RequestID}
 	if !s.file.Trails.Off {
 		s.trails = trails.New(s.Store, s.meter.Dropped, s.log)
@@ -83,12 +83,31 @@ func (s *Server) world() (check.World, error) {
 		return check.World{}, err
 	}
 	registry, err := all.Actions(all.Needs{Directory: s.Store, Attributes: s.Store, Connectors: s.outside(), Hasher: s.Hasher, Passkeys: keys,
-		Providers: providers, Limit: s.transient, MailLimit: parts.Limit(s.file.Limits.Mail, 30, time.Hour), Pseudonym: s.master.Pseudonym, Region: s.file.Region})
+		Providers: providers, Limit: s.transient, MailLimit: parts.Limit(s.file.Limits.Mail, 30, time.Hour), Pseudonym: s.master.Pseudonym, Client: s.clientName, Region: s.file.Region})
 	return check.World{Registry: registry, Hooks: s.hooks, Connector: s.connect.Has, Provider: providers.Has, Consent: all.Consent}, err
 }
 
 // outside is the connectors as steps and hooks call them.
 func (s *Server) outside() action.Connectors { return trail.Connectors{Inner: s.connect, Now: s.now} }
+
+// clientName is what people call a client; "" when it is not there any more.
+func (s *Server) clientName(ctx context.Context, id string) string {
+	if s.clients == nil {
+		return ""
+	}
+	c, err := s.clients.Client(ctx, id)
+	if err != nil {
+		return ""
+	}
+	return c.Name
+}
+
+// drop forgets what is remembered about grants.
+func (s *Server) drop() {
+	if s.grants != nil {
+		s.grants.DropAll()
+	}
+}
 
 // guard rolls back candidates that fare badly here or were rolled back elsewhere.
 func (s *Server) guard(ctx context.Context) error {

@@ -66,7 +66,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err := outgoing.Sectors(ctx, s.file.Clients, calls, s.log); err != nil {
 		return err
 	}
-	s.Store.Hears = outgoing.Hears(registry)
+	s.Store.Hears, s.clients = outgoing.Hears(registry), registry
 	issuer := oauth.Issuer(s.file.Issuer)
 	s.Keys = &keys.Ring{Store: s.Store, Vault: s.vault(), Now: s.now, Log: s.log,
 		Schedule: keys.Schedule{Every: config.Or(s.file.Lifetimes.KeyRotation, 0)}}
@@ -97,7 +97,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
-	s.waiting = &waiting.Room{Pending: &pending.Store{Transient: s.transient, Random: rand.Reader}, Pages: s.pages, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake}, Now: s.now}
+	s.waiting = &waiting.Room{Pending: &pending.Store{Transient: s.transient, Random: rand.Reader}, Pages: s.pages, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake, Drop: s.drop}, Now: s.now}
 	(&token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.waiting.Pending, Now: s.now, Log: s.log}).Mount(r)
 	asked := &introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}
 	asked.Mount(r)

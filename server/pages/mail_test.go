@@ -16,7 +16,7 @@ func letter(template, lang string) action.Mail {
 // Both parts say the same; the code is not in the subject; nothing is fetched.
 func TestMail(t *testing.T) {
 	p := made(t, nil)
-	for _, template := range []string{"mail.code", "mail.recovery-code", "mail.known", "mail.password-changed", "mail.passkey-added", "mail.passkey-removed", "mail.sessions-ended"} {
+	for _, template := range []string{"mail.code", "mail.recovery-code", "mail.known", "mail.password-changed", "mail.passkey-added", "mail.passkey-removed", "mail.sessions-ended", "mail.consent-withdrawn"} {
 		for lang, when := range map[string]string{"en": "March 4, 2026, 05:06 UTC", "de": "4. März 2026, 05:06 UTC"} {
 			t.Run(template+"/"+lang, func(t *testing.T) {
 				m, err := p.Mail(letter(template, lang))

@@ -54,7 +54,7 @@ func newHouse(t *Theatre) (*house, watch.Compiled, error) {
 		return nil, watch.Compiled{}, err
 	}
 	registry, err := all.Actions(all.Needs{Directory: &h.rooms, Attributes: &h.rooms, Connectors: &h.wires, Hasher: t.hasher, Passkeys: h.keys,
-		Providers: h.federate, Limit: &h.limits, MailLimit: transient.Limit{Burst: 30, Per: time.Hour}, Pseudonym: t.master.Pseudonym, Region: t.o.Region})
+		Providers: h.federate, Limit: &h.limits, MailLimit: transient.Limit{Burst: 30, Per: time.Hour}, Pseudonym: t.master.Pseudonym, Client: func(_ context.Context, id string) string { return id }, Region: t.o.Region})
 	if err != nil {
 		return nil, watch.Compiled{}, err
 	}

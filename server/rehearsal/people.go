@@ -34,6 +34,11 @@ func (s *stage) people(ctx context.Context, g cases.Given) error {
 			writes = append(writes, identity.PutLink{Link: identity.Link{Account: a.ID, Provider: provider, Issuer: issuer, Subject: subject, Created: account.Created}})
 		}
 	}
+	for _, a := range g.Accounts {
+		for client, scopes := range a.Consents {
+			writes = append(writes, identity.PutConsent{Consent: identity.Consent{Account: a.ID, Client: client, Scope: scopes, At: made[a.ID].Created}})
+		}
+	}
 	for _, x := range g.Sessions {
 		w, err := s.session(x, made[x.Account])
 		if err != nil {

@@ -15,7 +15,7 @@ type People struct {
 	Accounts []*identity.Account
 	Tied     []identity.Link
 	Live     []identity.Session
-	Consents []identity.Consent
+	Allowed  []identity.Consent
 }
 
 // Account makes an active account with a verified address <id>@example.org.
@@ -106,12 +106,22 @@ func (p *People) Sessions(_ context.Context, account string) (out []identity.Ses
 }
 
 func (p *People) Consent(_ context.Context, account, client string) (*identity.Consent, error) {
-	for _, c := range p.Consents {
+	for _, c := range p.Allowed {
 		if c.Account == account && c.Client == client {
 			return &c, nil
 		}
 	}
 	return nil, identity.ErrNotFound
+}
+
+// Consents implements identity.Directory.
+func (p *People) Consents(_ context.Context, account string) (out []identity.Consent, err error) {
+	for _, c := range p.Allowed {
+		if c.Account == account {
+			out = append(out, c)
+		}
+	}
+	return out, nil
 }
 
 // Limit lets a number of things through and then nothing; nil lets everything through.

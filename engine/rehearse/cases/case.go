@@ -50,6 +50,7 @@ type Account struct {
 	Attributes map[string]json.RawMessage `json:"attributes,omitempty" jsonschema_description:"Attributes by name."`
 	Status     string                     `json:"status,omitempty" jsonschema:"enum=active,enum=disabled" jsonschema_description:"Default: active."`
 	Tries      int                        `json:"tries,omitempty" jsonschema:"minimum=0,maximum=100" jsonschema_description:"How many wrong passwords were counted before. 100 locks the account."`
+	Consents   map[string][]string        `json:"consents,omitempty" jsonschema_description:"Scopes that the person allowed clients before, by client id."`
 	Links      map[string]string          `json:"links,omitempty" jsonschema_description:"Outside identities: the subject at each provider."`
 }
 

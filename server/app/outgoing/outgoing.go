@@ -64,10 +64,11 @@ func (nowhere) Send(context.Context, mail.Letter) error {
 	return fmt.Errorf("%w: there is no `mail:` in the settings", delivery.ErrWaits)
 }
 
-// Waking is a ledger that calls Wake as soon as a turn has left something in the outbox.
+// Waking is a ledger that calls Wake as soon as a turn has left something in the outbox, and Drop as soon as one has revoked grants.
 type Waking struct {
 	journey.Ledger
 	Wake func()
+	Drop func()
 }
 
 // Commit implements journey.Ledger.
@@ -75,6 +76,9 @@ func (w Waking) Commit(ctx context.Context, t journey.Turn) error {
 	err := w.Ledger.Commit(ctx, t)
 	if err == nil && (len(t.Outbox) > 0 || slices.ContainsFunc(t.Writes, ends)) {
 		w.Wake()
+	}
+	if slices.ContainsFunc(t.Writes, revokes) {
+		w.Drop() // also after an error: the writes may have lasted
 	}
 	return err
 }
@@ -86,6 +90,15 @@ func ends(w identity.Write) bool {
 		return true
 	}
 	return false
+}
+
+// revokes reports whether a write may revoke grants, answers about which are remembered for a few seconds.
+func revokes(w identity.Write) bool {
+	switch w.(type) {
+	case identity.RevokeGrants, identity.EndConsent:
+		return true
+	}
+	return ends(w)
 }
 
 // Sectors looks at what clients' sector_identifier_uri name (OpenID Connect Core §8.1). A list that lacks a redirect URI stops the start; one

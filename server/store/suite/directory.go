@@ -310,6 +310,37 @@ func consent(t *testing.T, open Open) {
 	expect.OK(t, err)
 	expect.Equal(t, "scopes", len(c.Scope), 3)
 	expect.Equal(t, "at", c.At, expect.Start)
+
+	// Withdrawing one ends that client's grants for that account, offline ones too, and nothing else.
+	expect.OK(t, apply(t, s, identity.CreateAccount{Account: Account("bob")}))
+	grant := func(id, account, client string) identity.PutGrant {
+		g := Grant(id, account, "")
+		g.Client, g.Offline = client, true
+		return identity.PutGrant{Grant: g}
+	}
+	expect.OK(t, apply(t, s, grant("w1", "ada", "app"), grant("w2", "ada", "bare"), grant("w3", "bob", "app"),
+		identity.PutConsent{Consent: identity.Consent{Account: "bob", Client: "app", At: expect.Start}},
+		identity.PutConsent{Consent: identity.Consent{Account: "ada", Client: "bare", Scope: []string{"email"}, At: expect.Start.Add(time.Second)}}))
+	list, err := s.Consents(ctx, "ada")
+	expect.OK(t, err)
+	expect.Equal(t, "clients", len(list), 2)
+	expect.Equal(t, "newest", list[0].Client, "bare")
+	expect.Equal(t, "its scopes", len(list[0].Scope), 1)
+	expect.Equal(t, "the other's", len(list[1].Scope), 3)
+	expect.OK(t, apply(t, s, identity.EndConsent{Account: "ada", Client: "app", Reason: "withdrawn", At: expect.Start}))
+	_, err = s.Consent(ctx, "ada", "app")
+	expect.Is(t, err, identity.ErrNotFound)
+	for id, revoked := range map[string]bool{"w1": true, "w2": false, "w3": false} {
+		g, err := s.Grant(ctx, id)
+		expect.OK(t, err)
+		expect.Equal(t, id+" revoked", !g.Revoked.IsZero(), revoked)
+	}
+	list, err = s.Consents(ctx, "ada")
+	expect.OK(t, err)
+	expect.Equal(t, "clients left", len(list), 1)
+	list, err = s.Consents(ctx, "nobody")
+	expect.OK(t, err)
+	expect.Equal(t, "of nobody", len(list), 0)
 }
 
 func operators(t *testing.T, open Open) {

@@ -155,3 +155,30 @@ func (d Directory) Consent(ctx context.Context, account, client string) (*identi
 	}
 	return c, nil
 }
+
+// Consents lists what an account allows clients, newest first.
+func (d Directory) Consents(ctx context.Context, account string) ([]identity.Consent, error) {
+	var out []identity.Consent
+	err := d.DB.Each(ctx, `SELECT c.client, c.at, s.scope FROM (SELECT client, at FROM consents WHERE account = $1 AND scope = '' ORDER BY at DESC, client LIMIT 1000) c
+		LEFT JOIN consents s ON s.account = $1 AND s.client = c.client AND s.scope <> '' ORDER BY c.at DESC, c.client, s.scope`,
+		func(scan database.Scan) error {
+			var client string
+			var at int64
+			var scope *string
+			if err := scan(&client, &at, &scope); err != nil {
+				return err
+			}
+			if len(out) == 0 || out[len(out)-1].Client != client {
+				out = append(out, identity.Consent{Account: account, Client: client, At: database.Time(at)})
+			}
+			if scope != nil {
+				c := &out[len(out)-1]
+				c.Scope = append(c.Scope, *scope)
+			}
+			return nil
+		}, account)
+	if err != nil {
+		return nil, fmt.Errorf("list consents: %w", err)
+	}
+	return out, nil
+}

@@ -87,6 +87,15 @@ func putConsent(tx *database.Tx, c identity.Consent) error {
 	return nil
 }
 
+func (l Ledger) endConsent(tx *database.Tx, w identity.EndConsent) error {
+	if _, err := tx.Exec(`DELETE FROM consents WHERE account = $1 AND client = $2`, w.Account, w.Client); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`UPDATE grants SET revoked = $3, reason = $4 WHERE account = $1 AND client = $2 AND revoked = 0`,
+		w.Account, w.Client, l.DB.Stamp(w.At), w.Reason)
+	return err
+}
+
 // putGrant writes a grant as new, whatever its record says of redemption and revocation: only the grants' own statements set those.
 func (l Ledger) putGrant(tx *database.Tx, g identity.Grant) error {
 	if g.ID == "" || g.Client == "" {

@@ -43,6 +43,8 @@ func (l Ledger) write(tx *database.Tx, w identity.Write) error {
 		return l.revokeGrants(tx, w)
 	case identity.PutConsent:
 		return putConsent(tx, w.Consent)
+	case identity.EndConsent:
+		return l.endConsent(tx, w)
 	case identity.PutGrant:
 		return l.putGrant(tx, w.Grant)
 	case identity.Consume:
