@@ -112,6 +112,17 @@ test("every page of sign-in, sign-up, recovery and the account, in first and err
   }
   await other.page.locator(`main[data-prompt="ask.consent"]`).waitFor();
   await inspect(other.page, "consent");
+  await other.page.getByRole("button", { name: "Allow", exact: true }).click();
+  await other.page.locator("#claims").waitFor();
+  await other.page.goto(`${stile.issuer}/dev/app`);
+  await other.page.getByRole("button", { name: "Manage account", exact: true }).click();
+  await other.page.getByRole("button", { name: "What you allowed apps" }).click();
+  await other.page.locator(`main[data-prompt="consent.manage"]`).waitFor();
+  await inspect(other.page, "consents");
+  await other.page.getByRole("button", { name: "Withdraw" }).click();
+  await other.page.getByText("You have not allowed any app anything.").waitFor();
+  await inspect(other.page, "consents, none left");
+  assert.match((await stile.mail("bob@example.com")).subject, /withdrew what Partner app may do/);
   await other.close();
   assert.deepEqual(foreign.filter((u) => !u.startsWith("data:")), [], "requests left the origin");
 });
