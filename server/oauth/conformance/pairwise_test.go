@@ -6,10 +6,12 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/tokens"
@@ -200,4 +202,56 @@ func (w *world) client(id string) *oauth.Client {
 	c, err := w.registry.Client(context.Background(), id)
 	w.must(err)
 	return c
+}
+
+// TestS056_ActorsAreCalledAsTheClientKnowsThem: whoever acts for somebody is a person too; no token may tell the id that pairwise names hide,
+// and the chain is led back from it when the token is exchanged again.
+func TestS056_ActorsAreCalledAsTheClientKnowsThem(t *testing.T) {
+	for _, format := range []string{oauth.FormatOpaque, oauth.FormatJWT} {
+		t.Run(format, func(t *testing.T) {
+			redirects["desk"] = "https://desk.example/cb"
+			t.Cleanup(func() { delete(redirects, "desk") })
+			w := newWorld(t, func(list []oauth.Client) []oauth.Client {
+				return append(list, oauth.Client{ID: "desk", Secrets: []string{client.Kept(secret)}, Redirects: []string{redirects["desk"]}, GrantTypes: []string{oauth.GrantCode, oauth.GrantExchange},
+					Scopes: []string{"openid", "api"}, Flows: oauth.Flows{Default: "signin"}, FirstParty: true, SubjectType: oauth.SubjectPairwise, Format: format, MayAct: bob,
+					Audience: []string{"https://api.example"}, Resources: []string{"https://api.example"}})
+			})
+			as := func(who string) map[string]any {
+				w.people.change = func(v *verdict.Verdict) {
+					v.Subject, v.Session, v.Evidence[0].Subject = who, map[string]string{ann: "sid-ann", bob: "sid-bob"}[who], who
+				}
+				return w.tokens200("desk", "scope", "openid api")
+			}
+			anns, bobs := as(ann), as(bob)
+			name := w.payload(bobs["id_token"], tokens.TypeID)["sub"]
+			if may := w.payload(anns["id_token"], tokens.TypeID)["may_act"].(map[string]any)["sub"]; may != name || name == bob {
+				t.Errorf("the ID token says may_act %v; the client knows them as %v", may, name)
+			}
+			one := w.exchanged("desk", anns["access_token"], "actor_token", bobs["access_token"].(string), "actor_token_type", asAccess)
+			// Exchanged again, bob still is the one who may act: the name in the token has led back to the account.
+			two := w.exchanged("desk", one["access_token"], "actor_token", bobs["access_token"].(string), "actor_token_type", asAccess)
+			chain := map[string]any{"sub": name, "act": map[string]any{"sub": name}}
+			for what, said := range map[string]map[string]any{"introspection": w.introspect("gateway", two["access_token"]), "phantom": phantom(w, two["access_token"].(string))} {
+				if !reflect.DeepEqual(said["act"], chain) {
+					t.Errorf("%s says act %v, want %v", what, said["act"], chain)
+				}
+				if text, _ := json.Marshal(said); strings.Contains(string(text), bob) || strings.Contains(string(text), ann) {
+					t.Errorf("%s tells an account's id: %s", what, text)
+				}
+			}
+			if format == oauth.FormatJWT && !reflect.DeepEqual(w.payload(two["access_token"], tokens.TypeAccess)["act"], chain) {
+				t.Errorf("the token says %v", w.payload(two["access_token"], tokens.TypeAccess))
+			}
+			if status, m := w.exchange("desk", one["access_token"]); status != 400 {
+				t.Errorf("another than the one who may act: %d %v", status, m)
+			}
+		})
+	}
+}
+
+func phantom(w *world, token string) map[string]any {
+	w.t.Helper()
+	r := w.as("gateway", post("/introspect", form("token", token)))
+	r.Header.Set("Accept", "application/jwt")
+	return w.payload(w.send(r).Body.String(), tokens.TypeAccess)
 }

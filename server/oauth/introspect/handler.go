@@ -205,7 +205,7 @@ func (h *Handler) own(s *state) map[string]any {
 		out["cnf"] = a.Confirm
 	}
 	maps.Copy(out, s.auth())
-	a.Say(out)
+	h.Tokens.ActingFor(s.owner, a.Acting).Say(out)
 	return out
 }
 
@@ -265,7 +265,9 @@ func (h *Handler) phantom(ctx context.Context, w http.ResponseWriter, s *state) 
 	if err != nil {
 		return err
 	}
-	jwt, err := h.Tokens.SignAccess(ctx, s.owner.TokenAlg, s.access, h.subject(s), s.auth(), values)
+	a := *s.access
+	a.Acting = h.Tokens.ActingFor(s.owner, a.Acting)
+	jwt, err := h.Tokens.SignAccess(ctx, s.owner.TokenAlg, &a, h.subject(s), s.auth(), values)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (h *Handler) For(ctx context.Context, x *Held, audience string, now, expire
 		return "", err
 	}
 	a := *x.s.access
-	a.Audience, a.Issued = []string{audience}, now
+	a.Audience, a.Issued, a.Acting = []string{audience}, now, h.Tokens.ActingFor(x.s.owner, a.Acting)
 	if expires.Before(a.Expires) {
 		a.Expires = expires
 	}

@@ -162,13 +162,18 @@ func (h *Handler) shown(ctx context.Context, q *request, name string, bad *oauth
 func (h *Handler) rests(ctx context.Context, q *request, out *presented, id, grant string, bad *oauth.Error) error {
 	if grant == "" {
 		revoked, err := h.Grants.TokenRevoked(ctx, id)
-		if err != nil || !revoked {
-			if _, e := h.Clients.Clients.Client(ctx, out.owner); err == nil && e != nil {
-				return blame(e, bad)
-			}
+		if err != nil {
 			return err
 		}
-		return bad
+		if revoked {
+			return bad
+		}
+		owner, err := h.Clients.Clients.Client(ctx, out.owner)
+		if err != nil {
+			return blame(err, bad)
+		}
+		out.Acting = h.Tokens.ActingOf(owner, out.Acting)
+		return nil
 	}
 	l, err := h.Grants.Status(ctx, grant, id, q.now)
 	if err != nil {
@@ -190,7 +195,7 @@ func (h *Handler) rests(ctx context.Context, q *request, out *presented, id, gra
 		}
 		return bad
 	}
-	out.subject, out.live = l.Account.ID, &l
+	out.subject, out.live, out.Acting = l.Account.ID, &l, h.Tokens.ActingOf(owner, out.Acting)
 	return nil
 }
 

@@ -127,7 +127,9 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 	}
 	var access, idToken, refresh string
 	if c.Format == oauth.FormatJWT {
-		access, err = h.Tokens.SignAccess(ctx, c.TokenAlg, a, h.Tokens.Subject(c, ask.Subject()), auth(g), values[claims.AccessToken])
+		told := *a
+		told.Acting = h.Tokens.ActingFor(c, a.Acting)
+		access, err = h.Tokens.SignAccess(ctx, c.TokenAlg, &told, h.Tokens.Subject(c, ask.Subject()), auth(g), values[claims.AccessToken])
 	} else {
 		access, err = h.Tokens.SealAccess(a, q.now)
 	}
@@ -186,7 +188,7 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 		return "", err
 	}
 	own["jti"] = number
-	tokens.Acting{MayAct: q.client.MayAct}.Say(own)
+	h.Tokens.ActingFor(q.client, tokens.Acting{MayAct: q.client.MayAct}).Say(own)
 	if g.nonce != "" {
 		own["nonce"] = g.nonce
 	}
