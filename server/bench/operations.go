@@ -21,6 +21,9 @@ func operations() []operation {
 		{name: "client_credentials, opaque", aim: "20 µs", run: credentials("bench")},
 		{name: "client_credentials, JWT ES256", aim: "55 µs", run: credentials("bench-jwt")},
 		{name: "introspection", aim: "20 µs", prepare: signedIn("plain"), run: introspection},
+		{name: "introspection as a JWT (phantom token)", prepare: signedIn("plain"), run: phantom},
+		{name: "gateway: a JWT for one request", prepare: signedIn("plain"), run: forward},
+		{name: "token exchange (delegation)", prepare: signedIn("plain"), run: exchange},
 		{name: "userinfo", aim: "20 µs", prepare: signedIn("plain"), run: userinfo},
 		{name: "refresh", aim: "90 µs", prepare: signedIn("plain"), run: refresh},
 		{name: "sign-in, code and PKCE, 6 requests", aim: "250 µs", run: signIn("plain")},
@@ -50,6 +53,36 @@ func introspection(ctx context.Context, c *caller) error {
 	text, _, err := c.send(ctx, http.MethodPost, "/introspect", url.Values{"token": {c.access}}, basic("bench"), http.StatusOK)
 	if err == nil && !strings.Contains(text, `"active":true`) {
 		err = errors.New("the token is not active: " + text)
+	}
+	return err
+}
+
+// phantom asks as a gateway does that passes JWTs on (RFC 9068).
+func phantom(ctx context.Context, c *caller) error {
+	header := basic("bench")
+	header.Set("Accept", "application/jwt")
+	text, _, err := c.send(ctx, http.MethodPost, "/introspect", url.Values{"token": {c.access}}, header, http.StatusOK)
+	if err == nil && strings.Count(text, ".") != 2 {
+		err = errors.New("no JWT: " + text)
+	}
+	return err
+}
+
+// forward asks as nginx does for each request.
+func forward(ctx context.Context, c *caller) error {
+	_, h, err := c.send(ctx, http.MethodGet, "/gateway/api", nil, http.Header{"Authorization": {"Bearer " + c.access}, "Stile-Gateway": {basic("bench").Get("Authorization")}}, http.StatusOK)
+	if err == nil && !strings.HasPrefix(h.Get("Authorization"), "Bearer ey") {
+		err = errors.New("no JWT for the API")
+	}
+	return err
+}
+
+// exchange asks as an API does that calls another for the same person (RFC 8693).
+func exchange(ctx context.Context, c *caller) error {
+	text, _, err := c.send(ctx, http.MethodPost, "/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {c.access},
+		"subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}, "audience": {"https://stock.example"}}, basic("bench-orders"), http.StatusOK)
+	if err == nil && !strings.Contains(text, `"issued_token_type"`) {
+		err = errors.New("no exchanged token: " + text)
 	}
 	return err
 }

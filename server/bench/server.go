@@ -85,7 +85,7 @@ func (s *server) stop() {
 // prepare writes settings and flows and seeds accounts, all at the cheapest password cost there is: what is measured is the server.
 func (s *server) prepare(ctx context.Context, address string) error {
 	files := map[string]string{
-		"stile.yaml":       fmt.Sprintf(settings, s.base, address, client.Kept("bench-secret"), client.Kept("bench-secret"), s.keys.set),
+		"stile.yaml":       fmt.Sprintf(settings, s.base, address, client.Kept("bench-secret"), client.Kept("bench-secret"), s.keys.set, client.Kept("bench-secret")),
 		"flows/plain.yaml": plainFlow, "flows/hooked.yaml": hookedFlow, "flows/hooked.ts": hookedScript,
 	}
 	if err := os.Mkdir(filepath.Join(s.dir, "flows"), 0o755); err != nil {

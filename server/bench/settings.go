@@ -11,6 +11,8 @@ clients:
     redirect_uris: ["http://127.0.0.1:9/cb"]
     grant_types: [authorization_code, refresh_token, client_credentials]
     scopes: [openid, profile, email, api]
+    resources: ["https://api.example"]
+    audience: ["https://api.example"]
     offline: true
     first_party: true
     introspect: any
@@ -33,6 +35,15 @@ clients:
     dpop: required
     grant_types: [client_credentials]
     scopes: [api]
+  - id: bench-orders
+    secrets: [%s]
+    grant_types: ["urn:ietf:params:oauth:grant-type:token-exchange"]
+    scopes: [api]
+    audience: ["https://api.example"]
+    resources: ["https://api.example", "https://stock.example"]
+    exchange: { audience: ["https://stock.example"] }
+gateways:
+  api: { client: bench, audience: "https://api.example", scopes: [api] }
 providers:
   acme: { title: Acme, issuer: "http://127.0.0.1:9/acme", client_id: stile, vouches: one-factor, allow-private: true }
 connectors:

@@ -2,6 +2,8 @@ package conformance_test
 
 import (
 	"context"
+	"encoding/base64"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/gateway"
 )
 
 // counted are the stores with their trips counted.
@@ -38,6 +41,11 @@ func (g countedGrants) Grant(ctx context.Context, id string) (*identity.Grant, e
 func (g countedGrants) Status(ctx context.Context, grant, token string, now time.Time) (identity.Live, error) {
 	g.n.Add(1)
 	return g.Grants.Status(ctx, grant, token, now)
+}
+
+func (g countedGrants) TokenRevoked(ctx context.Context, id string) (bool, error) {
+	g.n.Add(1)
+	return g.Grants.TokenRevoked(ctx, id)
 }
 
 type countedStore struct {
@@ -127,6 +135,64 @@ func TestStoreTrips(t *testing.T) {
 		}
 		if l, s := c.ledger.Load(), c.transient.Load(); l != x.ledger || s != x.transient {
 			t.Errorf("%s: %d trips to the ledger and %d to the transient store, want %d and %d", x.name, l, s, x.ledger, x.transient)
+		}
+	}
+}
+
+// TestStoreTrips_Answers states what looking at a token costs: one trip to the ledger, and none for five seconds after; what a client asks for
+// itself none at all.
+func TestStoreTrips_Answers(t *testing.T) {
+	w := newWorld(t, exchangers)
+	var trips atomic.Int64
+	w.grants.Grants = countedGrants{w.grants.Grants, &trips}
+	forward, err := gateway.New(oauth.Issuer(issuer), gateway.Settings{"orders": {Client: "gateway", Audience: "https://api.example"}}, w.authn, w.intro, w.now, slog.New(slog.DiscardHandler))
+	w.must(err)
+	forward.Mount(w.router)
+	m := w.tokens200("web", "scope", "openid api", "resource", "https://api.example")
+	access, _ := m["access_token"].(string)
+	jwt := func() int {
+		r := w.as("gateway", post("/introspect", form("token", access)))
+		r.Header.Set("Accept", "application/jwt")
+		return w.send(r).Code
+	}
+	gate := func() int {
+		r := get(gateway.Path+"orders", nil)
+		r.Header.Set("Authorization", "Bearer "+access)
+		r.Header.Set(gateway.Header, "Basic "+base64.StdEncoding.EncodeToString([]byte("gateway:"+secret)))
+		return w.send(r).Code
+	}
+	trips.Store(0)
+	for _, x := range []struct {
+		name  string
+		after time.Duration
+		want  int64
+		do    func() int
+	}{
+		{"first introspection", 0, 1, func() int { return w.send(w.as("gateway", post("/introspect", form("token", access)))).Code }},
+		{"again", 4 * time.Second, 0, func() int { return w.send(w.as("gateway", post("/introspect", form("token", access)))).Code }},
+		{"as a JWT", 0, 0, jwt},
+		{"for a gateway", 0, 0, gate},
+		{"userinfo", 0, 0, func() int { return w.userinfo(access).Code }},
+		{"exchange", 0, 0, func() int {
+			status, _ := w.exchange("orders", access, "audience", "https://stock.example", "scope", "api")
+			return status
+		}},
+		{"after five seconds", time.Second, 1, gate},
+		{"client credentials, many times", 0, 0, func() int {
+			for range 20 {
+				if status, _, _ := w.tokenFor("service", "grant_type", "client_credentials"); status != http.StatusOK {
+					return status
+				}
+			}
+			return http.StatusOK
+		}},
+	} {
+		w.pass(x.after)
+		if status := x.do(); status != http.StatusOK {
+			t.Errorf("%s: %d", x.name, status)
+		}
+		if n := trips.Swap(0); n != x.want {
+			t.Errorf("%s: %d trips to the ledger, want %d", x.name, n, x.want)
 		}
 	}
 }
