@@ -115,9 +115,8 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	front.Mount(r)
 	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
 	s.journeys.Finish = s.waiting.Finish(front, registry)
-	s.waiting.Mount(r, device.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address,
-		Problem: s.problem, Log: s.log}, backchannel.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Directory: s.Store, Tokens: made,
-		Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log})
+	desk := pending.Desk{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log}
+	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym})
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)

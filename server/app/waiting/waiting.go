@@ -52,7 +52,7 @@ func (s *Room) Finish(front *authorize.Handler, clients oauth.Clients) func(cont
 		if err != nil && !errors.Is(err, pending.ErrGone) {
 			return "", err
 		}
-		return device.Location(front.Issuer, pending.KindOf(q.Context), state, err), nil
+		return pending.Location(front.Issuer, pending.KindOf(q.Context), state, err), nil
 	}
 }
 

@@ -6,11 +6,9 @@ package backchannel
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -19,8 +17,6 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
-	"github.com/stile-id/stile/server/oauth/device"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -45,66 +41,26 @@ type Notice struct {
 
 // Handler serves the backchannel authentication endpoint and the pages that links lead to.
 type Handler struct {
-	Issuer        oauth.Issuer
-	Clients       *client.Authenticator
-	Authenticator oauth.Authenticator
-	Pending       *pending.Store
-	Transient     transient.Store
-	Directory     Directory
-	Tokens        *tokens.Tokens
-	Accepts       func(flow string) []string
-	Pseudonym     func(string) string
-	Random        io.Reader
-	Session       func(r *http.Request) string
-	Address       func(r *http.Request) string
+	pending.Desk
+	Directory Directory
+	Tokens    *tokens.Tokens
+	Accepts   func(flow string) []string
+	Pseudonym func(string) string
 	// Tell writes the notice to the ledger, which sends it.
 	Tell func(ctx context.Context, n Notice) error
 	// Ask shows whose request it is; its form posts to where it is.
-	Ask     func(w http.ResponseWriter, r *http.Request, c *oauth.Client)
-	Done    func(w http.ResponseWriter, r *http.Request, state string)
-	Problem func(w http.ResponseWriter, r *http.Request, status int, id string, cause error)
-	Now     func() time.Time
-	Log     *slog.Logger
+	Ask func(w http.ResponseWriter, r *http.Request, c *oauth.Client)
 }
 
 // Mount adds the endpoints to the host's router.
 func (h *Handler) Mount(r *mux.Router) {
-	r.Path(h.Issuer.Path(oauth.BackchannelPath)).HandlerFunc(h.authenticate)
-	r.Path(h.Issuer.Path(oauth.ApprovePath+"/done")).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.Done(w, r, device.State(r))
-	})
-	guard := http.NewCrossOriginProtection()
-	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.Problem(w, r, http.StatusForbidden, "cross-site", nil) }))
-	r.Path(h.Issuer.Path(oauth.ApprovePath + "/{link:[A-Za-z0-9_-]{22}}")).Handler(guard.Handler(http.HandlerFunc(h.open)))
+	r.Path(h.Issuer.Path(oauth.BackchannelPath)).HandlerFunc(h.Endpoint(h.begin))
+	h.MountDone(r, pending.Backchannel)
+	r.Path(h.Issuer.Path(oauth.ApprovePath + "/{link:[A-Za-z0-9_-]{22}}")).Handler(h.Page(h.open))
 }
 
-func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		wire.Method(w, "POST")
-		return
-	}
-	body, err := h.begin(w, r)
-	if err != nil {
-		wire.Failure(w, r, h.Log, err)
-		return
-	}
-	wire.NoStore(w)
-	wire.JSON(w, http.StatusOK, body)
-}
-
-func (h *Handler) begin(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if err := wire.NoQuery(r); err != nil {
-		return nil, err
-	}
-	p, err := wire.Form(w, r)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) begin(r *http.Request, c *oauth.Client, p wire.Params) (map[string]any, error) {
 	ctx, now := r.Context(), h.Now()
-	c, err := h.Clients.Authenticate(ctx, r, p)
-	if err != nil {
-		return nil, err
-	}
 	a, err := h.read(ctx, c, p, now)
 	if err != nil {
 		return nil, err
@@ -117,7 +73,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{"auth_req_id": secret, "expires_in": a.record.Expires - now.Unix(), "interval": interval})
+	return map[string]any{"auth_req_id": secret, "expires_in": a.record.Expires - now.Unix(), "interval": interval}, nil
 }
 
 // ask keeps the request and tells the person. For nobody all is done the same, but the link, which nobody is sent, leads nowhere.
@@ -169,8 +125,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost:
 		rec, err = h.Pending.Begin(ctx, key, now)
 	default:
-		w.Header().Set("Allow", "GET, HEAD, POST")
-		h.Problem(w, r, http.StatusMethodNotAllowed, "method", nil)
+		h.Method(w, r)
 		return
 	}
 	if err != nil {
@@ -186,38 +141,16 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) {
 		h.Ask(w, r, c)
 		return
 	}
-	location, cookies, err := h.start(r, rec, key, c)
-	if err != nil {
-		h.gone(w, r, err, false)
-		return
+	if err := h.Start(w, r, rec, key, c); err != nil {
+		h.Broken(w, r, err)
 	}
-	for _, k := range cookies {
-		w.Header().Add("Set-Cookie", k)
-	}
-	w.Header().Set("Location", location)
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-func (h *Handler) start(r *http.Request, rec *pending.Record, key string, c *oauth.Client) (location string, cookies []string, err error) {
-	q, err := pending.Journey(rec, key, c)
-	if err != nil {
-		return "", nil, err
-	}
-	device.Browser(&q.Journey, r, h.Address, h.Session)
-	started, err := h.Authenticator.Begin(r.Context(), q)
-	if err != nil || started.Ending == nil {
-		return started.URL, started.Cookies, err
-	}
-	state, _, err := h.Pending.Finish(r.Context(), h.Clients.Clients, *started.Ending, started.Journey, q.Journey.Context, h.Now())
-	return device.Location(h.Issuer, pending.Backchannel, state, err), started.Cookies, nil
 }
 
 // gone says that there is nothing to decide any more, or that our side is broken.
 func (h *Handler) gone(w http.ResponseWriter, r *http.Request, err error, gone bool) {
 	if gone {
-		h.Done(w, r, device.Expired)
+		h.Done(w, r, pending.Expired)
 		return
 	}
-	wire.Report(r, h.Log, wire.Told(err))
-	h.Problem(w, r, http.StatusServiceUnavailable, "broken", err)
+	h.Broken(w, r, err)
 }

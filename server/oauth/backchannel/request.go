@@ -13,7 +13,6 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/device"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -59,7 +58,7 @@ func (h *Handler) read(ctx context.Context, c *oauth.Client, p wire.Params, now 
 	}
 	a := &asked{client: c, record: &pending.Record{Kind: pending.Backchannel, Client: c.ID, Flow: c.Flows.Backchannel, Interval: interval}}
 	var err error
-	if a.record.Scope, a.record.Resources, err = device.Wanted(c, p); err != nil {
+	if a.record.Scope, a.record.Resources, err = pending.Wanted(c, p); err != nil {
 		return nil, err
 	}
 	if !slices.Contains(a.record.Scope, "openid") {

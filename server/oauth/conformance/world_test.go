@@ -265,18 +265,18 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		}}
 	w.token.Pending = &pending.Store{Transient: w.limits, Random: rand.Reader}
 	w.router = mux.NewRouter()
-	(&backchannel.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Directory: w.store, Tokens: w.tokens,
-		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym, Random: rand.Reader, Address: client.Address,
+	desk := pending.Desk{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: client.Address,
+		Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}
+	(&backchannel.Handler{Desk: desk, Directory: w.store, Tokens: w.tokens,
+		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym,
 		Tell: func(_ context.Context, n backchannel.Notice) error { w.notices = append(w.notices, n); return nil },
 		Ask: func(rw http.ResponseWriter, _ *http.Request, c *oauth.Client) {
 			_, _ = rw.Write([]byte("ask " + c.Name))
-		},
-		Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}).Mount(w.router)
-	(&device.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: client.Address,
-		Ask: func(rw http.ResponseWriter, _ *http.Request, q device.Question) {
-			w.asks = append(w.asks, q)
-			rw.WriteHeader(http.StatusOK)
-		}, Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}).Mount(w.router)
+		}}).Mount(w.router)
+	(&device.Handler{Desk: desk, Ask: func(rw http.ResponseWriter, _ *http.Request, q device.Question) {
+		w.asks = append(w.asks, q)
+		rw.WriteHeader(http.StatusOK)
+	}}).Mount(w.router)
 	w.token.Mount(w.router)
 	w.intro.Mount(w.router)
 	w.user.Mount(w.router)
