@@ -56,17 +56,21 @@ func (s *Room) Finish(front *authorize.Handler, clients oauth.Clients) func(cont
 	}
 }
 
-// Allowed is what a journey that ended well allows: one grant, or none where nothing was approved.
-func (s *Room) Allowed(v *verdict.Verdict, j *journey.Journey) ([]identity.Write, error) {
+// Allowed is what a journey that ended well allows: one grant, or none where nothing was approved; and what a client that waits is told.
+func (s *Room) Allowed(ctx context.Context, v *verdict.Verdict, j *journey.Journey) ([]identity.Write, []journey.Message, error) {
 	if !pending.Is(j.Request.Context) {
 		g, err := authorize.Grant(v, j.Request.Context, s.Now())
-		return []identity.Write{identity.PutGrant{Grant: g}}, err
+		return []identity.Write{identity.PutGrant{Grant: g}}, nil, err
 	}
-	g, ok, err := pending.Grant(v, j.Request.Context, s.Now())
-	if err != nil || !ok {
-		return nil, err
+	return s.Pending.Approve(ctx, v, j.Request.Context, s.Now())
+}
+
+// Refused is what a denied journey writes for a client that waits.
+func (s *Room) Refused(ctx context.Context, d journey.Denial, j *journey.Journey) ([]identity.Write, []journey.Message, error) {
+	if !pending.Is(j.Request.Context) {
+		return nil, nil, nil
 	}
-	return []identity.Write{identity.PutGrant{Grant: g}}, nil
+	return s.Pending.Refuse(ctx, d, j.Request.Context, s.Now())
 }
 
 // askCode shows the page where the code of a device is typed in.
@@ -104,6 +108,7 @@ func (s *Room) tell(ctx context.Context, n backchannel.Notice) error {
 	now := s.Now()
 	t := journey.Turn{Journey: n.Key, Revision: 1, Digest: []byte(n.Key), Result: []byte("{}"), Expires: n.Expires,
 		Audit: []journey.Audit{{At: now, Event: "backchannel.asked", Account: n.Account, Client: n.Client.ID, Address: n.Place}}}
+	t.Outbox = n.Late
 	if n.To != "" {
 		body, err := json.Marshal(action.Mail{To: n.To, Template: "mail.approve", Client: n.Client.ID, Theme: n.Client.Theme, Expires: n.Expires,
 			Args: map[string]string{"client": n.Client.Name, "link": n.Link, "message": cmp.Or(n.Message, "–"), "address": n.Place, "when": now.UTC().Format("2006-01-02 15:04")}})
@@ -114,7 +119,7 @@ func (s *Room) tell(ctx context.Context, n backchannel.Notice) error {
 		if err != nil {
 			return fmt.Errorf("notice: %w", err)
 		}
-		t.Outbox = []journey.Message{{ID: id.String(), Kind: "mail", Body: body, Created: now, Expires: n.Expires}}
+		t.Outbox = append(t.Outbox, journey.Message{ID: id.String(), Kind: "mail", Body: body, Created: now, Expires: n.Expires})
 	}
 	return s.Ledger.Commit(ctx, t)
 }

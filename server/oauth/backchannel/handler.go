@@ -1,5 +1,6 @@
-// Package backchannel is Client-Initiated Backchannel Authentication (OpenID CIBA Core 1.0) by polling: an app asks for a person by name, the person is told by
-// mail, opens the link in a browser of their own, proves who they are and says yes or no in a journey, and the app, which keeps asking, gets its tokens.
+// Package backchannel is Client-Initiated Backchannel Authentication (OpenID CIBA Core 1.0) an app asks for a person by name, the person is told, opens a
+// link in a browser of their own, proves who they are and says yes or no in a journey, and the app gets its tokens: it keeps asking for them (poll), is told when to
+// ask (ping), or is sent them (push).
 // Whether there is such a person an app cannot tell: a request for nobody waits like one that nobody answers.
 package backchannel
 
@@ -15,9 +16,12 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/object"
 	"github.com/stile-id/stile/server/oauth/pending"
+	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
@@ -37,6 +41,7 @@ type Notice struct {
 	Place       string
 	Key         string
 	Expires     time.Time
+	Late        []journey.Message // tells the client when its time is over; written together
 }
 
 // Handler serves the backchannel authentication endpoint and the pages that links lead to.
@@ -44,6 +49,8 @@ type Handler struct {
 	pending.Desk
 	Directory Directory
 	Tokens    *tokens.Tokens
+	Objects   *object.Opener
+	Sender    *sender.Sender
 	Accepts   func(flow string) []string
 	Pseudonym func(string) string
 	// Tell writes the notice to the ledger, which sends it.
@@ -59,7 +66,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Path(h.Issuer.Path(oauth.ApprovePath + "/{link:[A-Za-z0-9_-]{22}}")).Handler(h.Page(h.open))
 }
 
-func (h *Handler) begin(r *http.Request, c *oauth.Client, p wire.Params) (map[string]any, error) {
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, c *oauth.Client, p wire.Params) (map[string]any, error) {
 	ctx, now := r.Context(), h.Now()
 	a, err := h.read(ctx, c, p, now)
 	if err != nil {
@@ -68,12 +75,27 @@ func (h *Handler) begin(r *http.Request, c *oauth.Client, p wire.Params) (map[st
 	if err := h.limited(ctx, a, now); err != nil {
 		return nil, err
 	}
-	a.record.Place = h.Address(r)
-	secret, err := h.ask(ctx, a, now)
-	if err != nil {
-		return nil, err
+	answer := map[string]any{"expires_in": a.record.Expires - now.Unix()}
+	if a.record.Delivery == oauth.DeliverPush {
+		if a.record.Confirm, err = h.bound(w, r, c); err != nil {
+			return nil, err
+		}
+	} else {
+		answer["interval"] = interval
 	}
-	return map[string]any{"auth_req_id": secret, "expires_in": a.record.Expires - now.Unix(), "interval": interval}, nil
+	a.record.Place = h.Address(r)
+	answer["auth_req_id"], err = h.ask(ctx, a, now)
+	return answer, err
+}
+
+// bound is what pushed tokens are bound to: nobody brings a key when they are sent, so it is the one that the request came with.
+func (h *Handler) bound(w http.ResponseWriter, r *http.Request, c *oauth.Client) (oauth.Confirm, error) {
+	out, err := h.Sender.Of(r.Context(), r, c, oauth.BackchannelPath)
+	h.Sender.Answer(w, r)
+	if sender.NeedsNonce(err) {
+		h.Sender.Challenge(w)
+	}
+	return out, err
 }
 
 // ask keeps the request and tells the person. For nobody all is done the same, but the link, which nobody is sent, leads nowhere.
@@ -99,6 +121,9 @@ func (h *Handler) ask(ctx context.Context, a *asked, now time.Time) (secret stri
 	}
 	link := base64.RawURLEncoding.EncodeToString(raw)
 	if _, err := h.Transient.Put(ctx, linked(link), []byte(key), 0, now, n.Expires); err != nil {
+		return "", err
+	}
+	if n.Late, err = a.record.Late(key, now); err != nil {
 		return "", err
 	}
 	n.Link, n.Key = h.Issuer.URL(oauth.ApprovePath+"/"+link), key

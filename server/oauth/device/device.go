@@ -58,7 +58,7 @@ var (
 )
 
 // begin makes the two codes (RFC 8628 §3.2).
-func (h *Handler) begin(r *http.Request, c *oauth.Client, p wire.Params) (map[string]any, error) {
+func (h *Handler) begin(_ http.ResponseWriter, r *http.Request, c *oauth.Client, p wire.Params) (map[string]any, error) {
 	ctx, now := r.Context(), h.Now()
 	if !slices.Contains(c.GrantTypes, oauth.GrantDevice) {
 		return nil, errUnauthorized

@@ -38,7 +38,7 @@ type Desk struct {
 const Expired = "expired"
 
 // Endpoint serves an endpoint where clients that authenticate post a form and begin to wait. begin's answer is written as JSON.
-func (d *Desk) Endpoint(begin func(r *http.Request, c *oauth.Client, p wire.Params) (map[string]any, error)) http.HandlerFunc {
+func (d *Desk) Endpoint(begin func(w http.ResponseWriter, r *http.Request, c *oauth.Client, p wire.Params) (map[string]any, error)) http.HandlerFunc {
 	answer := func(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		if err := wire.NoQuery(r); err != nil {
 			return nil, err
@@ -51,7 +51,7 @@ func (d *Desk) Endpoint(begin func(r *http.Request, c *oauth.Client, p wire.Para
 		if err != nil {
 			return nil, err
 		}
-		m, err := begin(r, c, p)
+		m, err := begin(w, r, c, p)
 		if err != nil {
 			return nil, err
 		}
