@@ -153,17 +153,12 @@ func (p *people) Begin(ctx context.Context, r oauth.Request) (oauth.Started, err
 		return oauth.Started{Journey: id, Ending: &journey.Ending{Denied: &journey.Denial{Code: p.deny, Reason: "<script>"}}}, nil
 	}
 	now := p.w.now()
-	v := &verdict.Verdict{Journey: id, Flow: r.Flow, Version: "v1", Client: r.Journey.Client, Subject: ann, Session: "sid-ann", ACR: basicACR,
-		AMR: []string{"pwd"}, AuthTime: now, Claims: map[string]json.RawMessage{"tier": json.RawMessage(`"gold"`), "sub": json.RawMessage(`"` + bob + `"`)},
-		Evidence: []verdict.Evidence{{Method: "password", Facts: verdict.Set(verdict.Knowledge), Subject: ann, At: now}}}
-	if r.Journey.Approve != nil {
-		v.Scope = r.Journey.Scopes
-		v.Evidence = append(v.Evidence, verdict.Evidence{Method: "approval", Facts: verdict.Set(verdict.Approved), Subject: ann, At: now})
-		if p.decline {
-			d := &journey.Denial{Code: "access_denied"}
-			return oauth.Started{Journey: id, Ending: &journey.Ending{Denied: d}}, p.last(ctx, id, nil, d, r.Journey.Context, now)
-		}
+	if r.Journey.Approve != nil && p.decline {
+		d := &journey.Denial{Code: "access_denied"}
+		return oauth.Started{Journey: id, Ending: &journey.Ending{Denied: d}}, p.last(ctx, id, nil, d, r.Journey.Context, now)
 	}
+	v := p.verdict(r)
+	v.Journey = id
 	if p.change != nil {
 		p.change(v)
 	}
@@ -171,6 +166,19 @@ func (p *people) Begin(ctx context.Context, r oauth.Request) (oauth.Started, err
 		return oauth.Started{}, err
 	}
 	return oauth.Started{Journey: id, Ending: &journey.Ending{Verdict: v}}, nil
+}
+
+// verdict is how a journey for a request ends: with ann, who says yes to whatever she is asked.
+func (p *people) verdict(r oauth.Request) *verdict.Verdict {
+	now := p.w.now()
+	v := &verdict.Verdict{Journey: rand.Text(), Flow: r.Flow, Version: "v1", Client: r.Journey.Client, Subject: ann, Session: "sid-ann", ACR: basicACR,
+		AMR: []string{"pwd"}, AuthTime: now, Claims: map[string]json.RawMessage{"tier": json.RawMessage(`"gold"`), "sub": json.RawMessage(`"` + bob + `"`)},
+		Evidence: []verdict.Evidence{{Method: "password", Facts: verdict.Set(verdict.Knowledge), Subject: ann, At: now}}}
+	if r.Journey.Approve != nil {
+		v.Scope = r.Journey.Scopes
+		v.Evidence = append(v.Evidence, verdict.Evidence{Method: "approval", Facts: verdict.Set(verdict.Approved), Subject: ann, At: now})
+	}
+	return v
 }
 
 func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *world {
