@@ -133,7 +133,7 @@ func New(ctx context.Context, o Options) (s *Server, problems diag.Problems, sou
 	if err := s.newHandler(ctx, o.Mount); err != nil {
 		return s, problems, sources, err
 	}
-	s.delivery = outgoing.Delivery(s.file, s.Store, o.Mail, s.word, s.teller, s.notifier, s.now, s.log)
+	s.delivery = outgoing.Delivery(s.file, s.Store, o.Mail, s.word, s.teller, s.notifier, waiting.Caller{Connectors: s.outside()}, s.now, s.log)
 	return s, problems, sources, nil
 }
 

@@ -137,3 +137,77 @@ func (l *letters) take(t *testing.T, to string) string {
 	}
 	return text
 }
+
+// TestS063_TheOtherWaysToTell: a connector, such as a gateway for text messages, is told instead of sending mail; whoever is signed in finds the request at /approve.
+func TestS063_TheOtherWaysToTell(t *testing.T) {
+	settings, forms := callCentre(t)
+	calls := make(chan map[string]any, 10)
+	statuses := make(chan int, 10)
+	statuses <- http.StatusServiceUnavailable // the first try fails
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.Path != "/v1/messages" || r.Header.Get("Authorization") != "Bearer gateway-secret" {
+			t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
+		}
+		select {
+		case s := <-statuses:
+			w.WriteHeader(s)
+			return
+		default:
+		}
+		var m map[string]any
+		_ = json.NewDecoder(r.Body).Decode(&m)
+		calls <- m
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	t.Cleanup(gateway.Close)
+	t.Setenv("GATEWAY_SECRET", "gateway-secret")
+	mine := strings.NewReplacer("env:DESK_SECRET", client.Kept("app-secret"), `delivery: ping, notification_endpoint: "https://desk.example.com/told"`, "tell: connector, connector: sms, post: /messages").Replace(settings)
+	p := serveIn(t, t.TempDir(), "", "  sms: { base: \""+gateway.URL+"/v1\", bearer: \"env:GATEWAY_SECRET\", allow-private: true }\n", mine)
+	app := visit(t, p.base)
+	ask := func(who string) {
+		f := url.Values{"login_hint": {who}, "scope": {"openid"}, "binding_message": {forms["/bc-authorize"].Get("binding_message")}}
+		if a, err := app.send(http.MethodPost, "/bc-authorize", f, func(r *http.Request) { r.SetBasicAuth("desk", "app-secret") }); err != nil || a.status != http.StatusOK {
+			t.Fatal(err, a)
+		}
+	}
+	v := visit(t, p.base)
+	if a := v.must(http.MethodGet, "/approve", nil, http.StatusOK); !strings.Contains(a.body, "Nothing waits for you here") {
+		t.Errorf("%.800s", a.body)
+	}
+	ask("nobody@example.com")
+	ask("ann@example.com")
+	var m map[string]any
+	select {
+	case m = <-calls:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the connector was not called")
+	}
+	link, _ := m["link"].(string)
+	if m["email"] != "ann@example.com" || m["client"] != "desk" || m["message"] != "Order 4711" || m["account"] == "" || !strings.HasPrefix(link, p.base+"/approve/") {
+		t.Errorf("%v", m)
+	}
+	path := strings.TrimPrefix(link, p.base)
+	for who, want := range map[string]string{"ann": path, "bob": ""} {
+		v := visit(t, p.base)
+		v.begin("client_id", "app", "redirect_uri", "http://127.0.0.1:9/cb", "scope", "openid")
+		v.post("identifier", who+"@example.com")
+		v.post("password", secret)
+		a, err := v.send(http.MethodGet, "/approve", nil)
+		if err != nil || a.location != want {
+			t.Errorf("%s is led to %q, %v", who, a.location, err)
+		}
+		if who == "ann" {
+			v.path = v.must(http.MethodPost, path, url.Values{}, http.StatusSeeOther).location
+			v.show()
+			if v.must(http.MethodGet, "/approve", nil, http.StatusSeeOther); !strings.Contains(v.page, "Order 4711") && !strings.Contains(v.page, "password") {
+				t.Errorf("%.800s", v.page)
+			}
+		}
+	}
+	if a := app.must(http.MethodPost, "/approve", url.Values{}, http.StatusMethodNotAllowed); a.header.Get("Allow") == "" {
+		t.Error("no Allow")
+	}
+	if len(calls) != 0 {
+		t.Errorf("told of nobody: %v", <-calls)
+	}
+}

@@ -118,7 +118,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
 	s.journeys.Finish = s.waiting.Finish(front, registry)
 	desk := pending.Desk{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log}
-	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Objects: objects, Sender: from, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym})
+	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Objects: objects, Sender: from, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Account: s.account})
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
@@ -136,6 +136,18 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 func shown(r *http.Request) []*x509.Certificate { return web.ClientCertificates(r.Context()) }
 
 func address(r *http.Request) string { return web.Network(web.Address(r.Context())) }
+
+// account is whose session the browser has, "" for nobody's.
+func (s *Server) account(r *http.Request) string {
+	found, err := s.sessions.Of(r)
+	if err != nil {
+		s.log.Error("session not read", "cause", err.Error())
+	}
+	if found == nil {
+		return ""
+	}
+	return found.Account
+}
 
 // sessionID is the public id of the browser's session. A store that does not answer is no session: the person signs in.
 func (s *Server) sessionID(r *http.Request) string {

@@ -23,13 +23,13 @@ import (
 )
 
 // Delivery makes the delivery of a store's outbox. sender is asked for letters, or when nil the settings' SMTP server.
-func Delivery(f *config.File, store *sql.Store, sender mail.Sender, word func(action.Mail) (subject, text, html string, err error), teller, notifier delivery.Sender,
+func Delivery(f *config.File, store *sql.Store, sender mail.Sender, word func(action.Mail) (subject, text, html string, err error), teller, notifier, caller delivery.Sender,
 	now func() time.Time, log *slog.Logger) *delivery.Delivery {
 	if sender == nil {
 		sender = smtp(f, log)
 	}
 	return delivery.New(outbox{store}, map[string]delivery.Kind{mail.Kind: {Sender: mail.Letters{Sender: sender, Word: word}},
-		identity.SignedOutKind: {Sender: teller, AtOnce: 4}, pending.NotificationKind: {Sender: notifier, AtOnce: 4}}, now, log)
+		identity.SignedOutKind: {Sender: teller, AtOnce: 4}, pending.NotificationKind: {Sender: notifier, AtOnce: 4}, oauth.TellConnector: {Sender: caller, AtOnce: 4}}, now, log)
 }
 
 func smtp(f *config.File, log *slog.Logger) mail.Sender {

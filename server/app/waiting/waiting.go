@@ -93,14 +93,16 @@ func (s *Room) askOpen(w http.ResponseWriter, r *http.Request, c *oauth.Client) 
 
 // answered says what became of a backchannel request.
 func (s *Room) answered(w http.ResponseWriter, r *http.Request, state string) {
-	title := action.T("approve.expired")
+	title, body := action.T("approve.expired"), action.T("logout.done-body")
 	switch state {
 	case pending.Approved:
 		title = action.T("approve.approved")
 	case pending.Refused:
 		title = action.T("approve.refused")
+	case backchannel.None:
+		title, body = action.T("approve.none"), action.T("approve.none-body")
 	}
-	s.Pages.Prompt(w, r, web.Page{Prompt: &action.Prompt{Step: "approve-" + state, Kind: "approve.done", Title: title, Body: []action.Text{action.T("logout.done-body")}}})
+	s.Pages.Prompt(w, r, web.Page{Prompt: &action.Prompt{Step: "approve-" + state, Kind: "approve.done", Title: title, Body: []action.Text{body}}})
 }
 
 // tell puts the notice into the outbox, with a line of the audit trail. Where nobody is to be told the line alone is written.
@@ -109,9 +111,12 @@ func (s *Room) tell(ctx context.Context, n backchannel.Notice) error {
 	t := journey.Turn{Journey: n.Key, Revision: 1, Digest: []byte(n.Key), Result: []byte("{}"), Expires: n.Expires,
 		Audit: []journey.Audit{{At: now, Event: "backchannel.asked", Account: n.Account, Client: n.Client.ID, Address: n.Place}}}
 	t.Outbox = n.Late
-	if n.To != "" {
+	if tell := cmp.Or(n.Client.Backchannel.Tell, oauth.TellMail); n.To != "" && tell != oauth.TellNobody {
 		body, err := json.Marshal(action.Mail{To: n.To, Template: "mail.approve", Client: n.Client.ID, Theme: n.Client.Theme, Expires: n.Expires,
 			Args: map[string]string{"client": n.Client.Name, "link": n.Link, "message": cmp.Or(n.Message, "–"), "address": n.Place, "when": now.UTC().Format("2006-01-02 15:04")}})
+		if tell == oauth.TellConnector {
+			body, err = s.call(n)
+		}
 		if err != nil {
 			return fmt.Errorf("notice: %w", err)
 		}
@@ -119,7 +124,7 @@ func (s *Room) tell(ctx context.Context, n backchannel.Notice) error {
 		if err != nil {
 			return fmt.Errorf("notice: %w", err)
 		}
-		t.Outbox = append(t.Outbox, journey.Message{ID: id.String(), Kind: "mail", Body: body, Created: now, Expires: n.Expires})
+		t.Outbox = append(t.Outbox, journey.Message{ID: id.String(), Kind: tell, Body: body, Created: now, Expires: n.Expires})
 	}
 	return s.Ledger.Commit(ctx, t)
 }

@@ -5,6 +5,7 @@
 package backchannel
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -35,6 +36,7 @@ type Directory interface {
 // Notice is what the person is told. To is "" when nobody is to be told; it costs the same.
 type Notice struct {
 	To, Account string
+	Phone       string // verified; "" for none
 	Client      *oauth.Client
 	Link        string
 	Message     string
@@ -55,6 +57,8 @@ type Handler struct {
 	Pseudonym func(string) string
 	// Tell writes the notice to the ledger, which sends it.
 	Tell func(ctx context.Context, n Notice) error
+	// Account is whose session the browser has, "" for nobody's.
+	Account func(r *http.Request) string
 	// Ask shows whose request it is; its form posts to where it is.
 	Ask func(w http.ResponseWriter, r *http.Request, c *oauth.Client)
 }
@@ -63,6 +67,7 @@ type Handler struct {
 func (h *Handler) Mount(r *mux.Router) {
 	r.Path(h.Issuer.Path(oauth.BackchannelPath)).HandlerFunc(h.Endpoint(h.begin))
 	h.MountDone(r, pending.Backchannel)
+	r.Path(h.Issuer.Path(oauth.ApprovePath)).Handler(h.Page(h.mine))
 	r.Path(h.Issuer.Path(oauth.ApprovePath + "/{link:[A-Za-z0-9_-]{22}}")).Handler(h.Page(h.open))
 }
 
@@ -109,6 +114,9 @@ func (h *Handler) ask(ctx context.Context, a *asked, now time.Time) (secret stri
 	if err == nil && person.Status == identity.Active {
 		if to, ok := person.Identifier(identity.Email); ok && to.Verified {
 			n.To, n.Account, a.record.Subject = to.Canonical, person.ID, person.ID
+			if phone, ok := person.Identifier(identity.Phone); ok && phone.Verified {
+				n.Phone = phone.Canonical
+			}
 		}
 	}
 	secret, key, err := h.Pending.Add(ctx, a.record, now)
@@ -121,6 +129,9 @@ func (h *Handler) ask(ctx context.Context, a *asked, now time.Time) (secret stri
 	}
 	link := base64.RawURLEncoding.EncodeToString(raw)
 	if _, err := h.Transient.Put(ctx, linked(link), []byte(key), 0, now, n.Expires); err != nil {
+		return "", err
+	}
+	if err := h.find(ctx, cmp.Or(n.Account, h.Pseudonym(a.hint)), link, now, n.Expires); err != nil {
 		return "", err
 	}
 	if n.Late, err = a.record.Late(key, now); err != nil {

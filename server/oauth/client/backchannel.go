@@ -2,6 +2,7 @@ package client
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/foreign"
@@ -30,6 +31,10 @@ func (k *checker) backchannel() {
 	k.oneOf("backchannel.delivery", &b.Delivery, oauth.DeliverPoll, oauth.DeliverPoll, oauth.DeliverPing, oauth.DeliverPush)
 	k.oneOf("backchannel.binding_message", &b.Message, message, oauth.Offered, oauth.Required)
 	k.oneOf("backchannel.request_alg", &b.RequestAlg, "", "", foreign.ES256, foreign.PS256, foreign.EdDSA, foreign.RS256)
+	k.oneOf("backchannel.tell", &b.Tell, oauth.TellMail, oauth.TellMail, oauth.TellConnector, oauth.TellNobody)
+	if calls := b.Tell == oauth.TellConnector; calls != (b.Connector != "") || calls != strings.HasPrefix(b.Post, "/") {
+		k.hint("backchannel", "write `tell: connector`, `connector: sms` and `post: /messages`, or none of them", "backchannel.tell connector, connector and post come together")
+	}
 	const mend = "write notification_endpoint: https://app.example/told; http is for this machine, with allow_private"
 	switch told := b.Delivers() != oauth.DeliverPoll; {
 	case told && b.Endpoint == "":

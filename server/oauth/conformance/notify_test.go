@@ -529,7 +529,7 @@ func TestS061_NotificationToken(t *testing.T) {
 			}
 		}
 		w.wait()
-		item := fmt.Sprintf("%s", w.raw(w.notices[len(w.notices)-1].Key))
+		item := string(w.raw(w.notices[len(w.notices)-1].Key))
 		if strings.Contains(item, notifyToken) || strings.Contains(item, base64.StdEncoding.EncodeToString([]byte(notifyToken))) || !strings.Contains(item, `"bx"`) {
 			t.Errorf("the token lies open: %s", item)
 		}
