@@ -45,12 +45,13 @@ type Turn struct {
 	Audit    []Audit
 }
 
-// Message is something to send after the commit: Kind is `mail`, `sms` or `webhook`, Body what its sender needs. The ledger encrypts it.
+// Message is something to send after the commit: Kind names its sender, Body is what that needs. The ledger encrypts it.
 type Message struct {
 	ID      string // UUIDv7; receivers can tell repeats by it
 	Kind    string
 	Body    json.RawMessage
 	Created time.Time
+	Due     time.Time // not to be sent before; zero: at once
 	Expires time.Time // not worth sending afterwards
 }
 

@@ -31,7 +31,7 @@ func (w *turn) settle(ctx context.Context, version int64, sum []byte, h Handle) 
 // commit writes the turn: to the ledger first if anything is to last, whose unique insert then decides the race, and to the
 // transient store. was is the version read there, 0 for a new journey.
 func (w *turn) commit(ctx context.Context, was int64, revision int, sum []byte) error {
-	lasting := len(w.Writes) > 0 || len(w.Then) > 0 || len(w.Audit) > 0
+	lasting := len(w.Writes) > 0 || len(w.Then) > 0 || len(w.Outbox) > 0 || len(w.Audit) > 0
 	if lasting {
 		w.Journey.Kept = revision
 	}
@@ -75,7 +75,7 @@ func (w *turn) commit(ctx context.Context, was int64, revision int, sum []byte) 
 
 // outbox words the turn's effects as rows to be sent after the commit.
 func (w *turn) outbox() ([]journey.Message, error) {
-	out := make([]journey.Message, 0, len(w.Then))
+	out := append(make([]journey.Message, 0, len(w.Outbox)+len(w.Then)), w.Outbox...)
 	for _, t := range w.Then {
 		if t.Mail == nil {
 			continue

@@ -70,20 +70,20 @@ func (w *Walk) done(ctx context.Context) error {
 		w.e.Log.LogAttrs(ctx, slog.LevelError, "a journey reached its end with less than its flow accepts", slog.String("journey", w.Journey.ID[:8]),
 			slog.String("flow", w.Journey.Flow), slog.Any("trail", w.trail()))
 		w.e.observe(Event{Flow: w.Journey.Flow, Version: w.Journey.Version, Outcome: "proof_violation"})
-		return w.deny(journey.Denial{Code: "server_error", Reason: "the end proves less than the flow accepts"})
+		return w.deny(ctx, journey.Denial{Code: "server_error", Reason: "the end proves less than the flow accepts"})
 	case !ok:
-		return w.deny(journey.Denial{Code: "unmet_authentication_requirements", Reason: missing + " is required and not met"})
+		return w.deny(ctx, journey.Denial{Code: "unmet_authentication_requirements", Reason: missing + " is required and not met"})
 	case len(r.EssentialACR) > 0 && !contains(r.EssentialACR, judged.ACR):
-		return w.deny(journey.Denial{Code: "unmet_authentication_requirements", Reason: "no essential acr is met"})
+		return w.deny(ctx, journey.Denial{Code: "unmet_authentication_requirements", Reason: "no essential acr is met"})
 	case r.Subject != "" && r.Subject != w.Journey.State.Subject:
-		return w.deny(journey.Denial{Code: "login_required", Reason: "another account than the one asked for"})
+		return w.deny(ctx, journey.Denial{Code: "login_required", Reason: "another account than the one asked for"})
 	}
 	a, err := (&view{w: w}).Subject(ctx)
 	if err != nil {
 		return err
 	}
 	if a.Status != identity.Active {
-		return w.deny(journey.Denial{Code: "access_denied", Reason: "the account is " + string(a.Status)})
+		return w.deny(ctx, journey.Denial{Code: "access_denied", Reason: "the account is " + string(a.Status)})
 	}
 	v := &verdict.Verdict{Journey: w.Journey.ID, Flow: w.Journey.Flow, Version: w.Journey.Version, Client: r.Client, Subject: w.Journey.State.Subject,
 		Evidence: w.Journey.State.Evidence, ACR: judged.ACR, AMR: judged.AMR, AuthTime: judged.AuthTime, Scope: w.allowed(),
@@ -95,13 +95,19 @@ func (w *Walk) done(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("end of journey: %w", err)
 	}
-	w.Writes = append(w.Writes, ended.Writes...)
-	for _, x := range ended.Audit {
-		w.note(x)
-	}
-	w.Cookie = ended.Cookie
+	w.ended(ended)
 	w.end(journey.Ending{Verdict: v})
 	return nil
+}
+
+// ended takes what the end of the journey writes besides its steps' own.
+func (w *Walk) ended(z Ended) {
+	w.Writes = append(w.Writes, z.Writes...)
+	w.Outbox = append(w.Outbox, z.Outbox...)
+	for _, x := range z.Audit {
+		w.note(x)
+	}
+	w.Cookie = z.Cookie
 }
 
 func contains(list []string, s string) bool {
@@ -114,7 +120,7 @@ func contains(list []string, s string) bool {
 }
 
 // deny ends the journey without a verdict. What earlier steps of the turn wrote stands, unless something broke.
-func (w *Walk) deny(d journey.Denial) error {
+func (w *Walk) deny(ctx context.Context, d journey.Denial) error {
 	ref, err := w.reference()
 	if err != nil {
 		return err
@@ -124,10 +130,16 @@ func (w *Walk) deny(d journey.Denial) error {
 	if d.Code == "server_error" {
 		level = slog.LevelError
 	}
-	w.e.Log.Log(context.Background(), level, "journey denied", "journey", w.Journey.ID[:8], "flow", w.Journey.Flow, "step", w.Journey.At, "code", d.Code,
+	w.e.Log.Log(ctx, level, "journey denied", "journey", w.Journey.ID[:8], "flow", w.Journey.Flow, "step", w.Journey.At, "code", d.Code,
 		"reason", d.Reason, "reference", ref, "trail", w.trail())
 	if d.Code == "server_error" {
-		w.Writes, w.Then = nil, nil
+		w.Writes, w.Then, w.Outbox = nil, nil, nil
+	} else if x, ok := w.e.Ender.(Denier); ok {
+		ended, err := x.Deny(ctx, w.Journey, d)
+		if err != nil {
+			return fmt.Errorf("end of journey: %w", err)
+		}
+		w.ended(ended)
 	}
 	w.end(journey.Ending{Denied: &d})
 	return nil
@@ -135,7 +147,7 @@ func (w *Walk) deny(d journey.Denial) error {
 
 // Break ends the journey with server_error: what its steps did cannot be gone on with.
 func (w *Walk) Break(format string, args ...any) error {
-	return w.deny(journey.Denial{Code: "server_error", Reason: fmt.Sprintf(format, args...)})
+	return w.deny(context.Background(), journey.Denial{Code: "server_error", Reason: fmt.Sprintf(format, args...)})
 }
 
 func (w *Walk) end(z journey.Ending) {

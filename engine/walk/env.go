@@ -44,9 +44,17 @@ type Ender interface {
 	End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) (Ended, error)
 }
 
-// Ended is what an Ender wants. Cookie is the new session's secret for the browser, "" to leave the browser's as it is.
+// Denier is an Ender that has something to write when a journey is denied, too: what waits elsewhere hears of it. It is not asked when
+// something broke (server_error): then nothing was decided.
+type Denier interface {
+	Deny(ctx context.Context, j *journey.Journey, d journey.Denial) (Ended, error)
+}
+
+// Ended is what an Ender wants. Outbox is sent once the rest is written. Cookie is the new session's secret for the browser, "" to leave the
+// browser's as it is.
 type Ended struct {
 	Writes []identity.Write
+	Outbox []journey.Message
 	Audit  []journey.Audit
 	Cookie string
 }

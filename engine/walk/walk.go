@@ -24,6 +24,7 @@ type Walk struct {
 	Now     time.Time
 	Writes  []identity.Write
 	Then    []action.Effect
+	Outbox  []journey.Message // what its end sends
 	Audit   []journey.Audit
 	Prompt  *action.Prompt // what the last step asks, nil at an end
 	Set     bool           // a subject was set in this turn
@@ -78,7 +79,7 @@ func (w *Walk) Run(ctx context.Context, at string, in *action.Input) error {
 			}
 			return w.done(ctx)
 		case check.EndDenied:
-			return w.deny(journey.Denial{Code: "access_denied", Reason: "the flow ended denied"})
+			return w.deny(ctx, journey.Denial{Code: "access_denied", Reason: "the flow ended denied"})
 		}
 		n := w.Program.Nodes[at]
 		if n == nil {
@@ -96,7 +97,7 @@ func (w *Walk) Run(ctx context.Context, at string, in *action.Input) error {
 			if w.entry != nil {
 				w.entry.Denied = true
 			}
-			return w.deny(denied.denial)
+			return w.deny(ctx, denied.denial)
 		case err != nil:
 			return err
 		case next == "":

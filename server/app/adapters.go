@@ -49,17 +49,23 @@ func (e ender) End(ctx context.Context, j *journey.Journey, v *verdict.Verdict) 
 	if err != nil {
 		return ended, err
 	}
-	granted, err := e.s.waiting.Allowed(v, j)
+	granted, told, err := e.s.waiting.Allowed(ctx, v, j)
 	if err != nil {
 		return ended, fmt.Errorf("grant: %w", err)
 	}
-	ended.Writes = append(ended.Writes, granted...)
+	ended.Writes, ended.Outbox = append(ended.Writes, granted...), append(ended.Outbox, told...)
 	detail, err := json.Marshal(map[string]any{"flow": v.Flow, "acr": v.ACR, "amr": v.AMR})
 	if err != nil {
 		return ended, err
 	}
 	ended.Audit = append(ended.Audit, journey.Audit{Event: "sign-in", Account: v.Subject, Detail: detail})
 	return ended, nil
+}
+
+// Deny implements walk.Denier.
+func (e ender) Deny(ctx context.Context, j *journey.Journey, d journey.Denial) (walk.Ended, error) {
+	writes, told, err := e.s.waiting.Refused(ctx, d, j)
+	return walk.Ended{Writes: writes, Outbox: told}, err
 }
 
 // word words a message in its receiver's language.

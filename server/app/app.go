@@ -29,6 +29,7 @@ import (
 	"github.com/stile-id/stile/server/journeys"
 	"github.com/stile-id/stile/server/meter"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/logout"
@@ -84,6 +85,7 @@ type Server struct {
 	clients   oauth.Clients
 	delivery  *delivery.Delivery
 	teller    *logout.Teller
+	notifier  *backchannel.Notifier
 	meter     *meter.Meter
 	scripts   *hooks.Hooks
 	waiting   *waiting.Room
@@ -134,7 +136,7 @@ func New(ctx context.Context, o Options) (s *Server, problems diag.Problems, sou
 	if err := s.newHandler(ctx, o.Mount); err != nil {
 		return s, problems, sources, err
 	}
-	s.delivery = outgoing.Delivery(s.file, s.Store, o.Mail, s.word, s.teller, s.now, s.log)
+	s.delivery = outgoing.Delivery(s.file, s.Store, o.Mail, s.word, s.teller, s.notifier, waiting.Caller{Connectors: s.outside()}, s.now, s.log)
 	return s, problems, sources, nil
 }
 

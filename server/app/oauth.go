@@ -97,8 +97,9 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
-	s.waiting = &waiting.Room{Pending: &pending.Store{Transient: s.transient, Random: rand.Reader}, Pages: s.pages, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake, Drop: s.drop}, Now: s.now}
-	(&token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.waiting.Pending, Now: s.now, Log: s.log}).Mount(r)
+	s.waiting = &waiting.Room{Pending: &pending.Store{Transient: s.transient, Random: rand.Reader, Sealer: s.master.Sealer("backchannel")}, Pages: s.pages, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake, Drop: s.drop}, Now: s.now}
+	tokenDoor := &token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.waiting.Pending, Now: s.now, Log: s.log}
+	tokenDoor.Mount(r)
 	asked := &introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}
 	asked.Mount(r)
 	forward, err := gateway.New(issuer, s.file.Gateways, auth, asked, s.now, s.log)
@@ -107,22 +108,23 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	}
 	forward.Mount(r)
 	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	objects := &object.Opener{Issuer: issuer, Remote: remote, Limits: s.transient, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {
+		return fetcher.Fetch(ctx, address, "application/oauth-authz-req+jwt, application/jwt", private, object.MaxObject)
+	}}
 	front := &authorize.Handler{Details: types, Pushed: &pushed.Requests{Store: s.transient}, Replies: reply.New(issuer, s.Keys, s.master, s.now),
-		Objects: &object.Opener{Issuer: issuer, Remote: remote, Limits: s.transient, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {
-			return fetcher.Fetch(ctx, address, "application/oauth-authz-req+jwt, application/jwt", private, object.MaxObject)
-		}}, Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
+		Objects: objects, Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
 	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
 	s.journeys.Finish = s.waiting.Finish(front, registry)
-	s.waiting.Mount(r, device.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address,
-		Problem: s.problem, Log: s.log}, backchannel.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Directory: s.Store, Tokens: made,
-		Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log})
+	desk := pending.Desk{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log}
+	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Objects: objects, Sender: from, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Account: s.account})
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
 	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
+	s.notifier = &backchannel.Notifier{Clients: registry, Pending: s.waiting.Pending, Ledger: s.Store, Push: tokenDoor.Push, HTTP: calls, Now: s.now}
 	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: calls, Now: s.now}
 	bff.New(bff.Options{Issuer: issuer, Apps: s.file.Handlers, Clients: registry, Secrets: s.file.Inner, Server: r, Calls: parts.APIs(), Master: s.master,
 		Random: rand.Reader, Now: s.now, Log: s.log}).Mount(r)
@@ -134,6 +136,18 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 func shown(r *http.Request) []*x509.Certificate { return web.ClientCertificates(r.Context()) }
 
 func address(r *http.Request) string { return web.Network(web.Address(r.Context())) }
+
+// account is whose session the browser has, "" for nobody's.
+func (s *Server) account(r *http.Request) string {
+	found, err := s.sessions.Of(r)
+	if err != nil {
+		s.log.Error("session not read", "cause", err.Error())
+	}
+	if found == nil {
+		return ""
+	}
+	return found.Account
+}
 
 // sessionID is the public id of the browser's session. A store that does not answer is no session: the person signs in.
 func (s *Server) sessionID(r *http.Request) string {

@@ -99,6 +99,11 @@ func (c *checker) network() {
 		c.Trusted = append(c.Trusted, prefix)
 	}
 	c.mutual()
+	for i, k := range c.Clients {
+		if _, there := c.Connectors[k.Backchannel.Connector]; k.Backchannel.Connector != "" && !there {
+			c.add("STILE-C04", at("clients", strconv.Itoa(i), "backchannel", "connector"), "name one of `connectors:`", "client %q tells people by connector %q, which does not exist", k.ID, k.Backchannel.Connector)
+		}
+	}
 }
 
 // mutual checks how clients show certificates, and that those which must can.

@@ -69,12 +69,12 @@ type Client struct {
 	Secrets        []string  `json:"secrets,omitempty" jsonschema_description:"SHA-256 of each generated secret that is valid now, in hex. Several while a secret is being exchanged."`
 	Auth           string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post,enum=private_key_jwt,enum=tls_client_auth,enum=self_signed_tls_client_auth" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
 	AuthAlg        string    `json:"auth_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=PS256,enum=EdDSA,enum=RS256" jsonschema_description:"private_key_jwt: the only signature taken. Default: all of them, or those of the profile."`
-	LegacyAud      bool      `json:"auth_legacy_audience,omitempty" jsonschema_description:"private_key_jwt: the token endpoint's address and lists are taken as audience too. Default: the issuer alone, as one text."`
+	LegacyAud      bool      `json:"auth_legacy_audience,omitempty" jsonschema_description:"private_key_jwt: the addresses of the token and backchannel endpoints, and lists, are taken as audience too. Default: the issuer alone, as one text."`
 	JWKS           Document  `json:"jwks,omitempty" jsonschema:"type=object" jsonschema_description:"The client's public keys (RFC 7517), written out."`
 	JWKSURI        string    `json:"jwks_uri,omitempty" jsonschema_description:"Where the client publishes its keys; https. Instead of jwks."`
-	Private        bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri, request_uris and the back-channel logout address may lie at private addresses, by http on this machine too."`
+	Private        bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri, request_uris, the back-channel logout address and notification_endpoint may lie at private addresses, by http on this machine too."`
 	Certificate    Subject   `json:"certificate,omitzero" jsonschema_description:"tls_client_auth: whom the certificate must name, in exactly one way."`
-	Profile        string    `json:"profile,omitempty" jsonschema:"enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing" jsonschema_description:"Security profile, see the guide on apps. oidc (or openid): a confidential client may leave PKCE out. Default: oauth21."`
+	Profile        string    `json:"profile,omitempty" jsonschema:"enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing,enum=fapi-ciba" jsonschema_description:"Security profile, see the guide on apps. oidc (or openid): a confidential client may leave PKCE out. Default: oauth21."`
 	DPoP           string    `json:"dpop,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether tokens must be bound to a key that each request proves (RFC 9449). Default: offered, or what the profile says."`
 	DPoPNonce      string    `json:"dpop_nonce,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether proofs must carry a nonce of the server: a second try now and then, and no trust in the client's clock. Default: offered."`
 	TLSBound       bool      `json:"tls_bound,omitempty" jsonschema_description:"Tokens are bound to the certificate the client shows (RFC 8705 §3)."`
@@ -118,6 +118,8 @@ type Client struct {
 	Exchange       Exchange  `json:"exchange,omitzero" jsonschema_description:"What the client may exchange tokens for (RFC 8693). With nothing here: tokens that are for it, for some of the same audiences, with itself named as the one who acts."`
 	MayAct         string    `json:"may_act,omitempty" jsonschema_description:"The only one who may act for people by tokens of this client: the id of a client or of an account."`
 	Resources      []string  `json:"resources,omitempty" jsonschema_description:"Audiences that tokens of this client may be for; all of them unless the request picks (RFC 8707)."`
+
+	Backchannel Backchannel `json:"backchannel,omitzero" jsonschema_description:"How the client asks for people by name and hears of what they decide (OpenID CIBA)."`
 
 	Details []string `json:"authorization_details_types,omitempty" jsonschema_description:"Types of authorization details the client may ask for (RFC 9396)."`
 

@@ -11,6 +11,7 @@ const (
 	ProfileOIDC    = "oidc"                  // OpenID certification: a confidential client may leave PKCE out
 	ProfileFAPI2   = "fapi2"                 // FAPI 2.0 Security Profile
 	ProfileSigning = "fapi2-message-signing" // FAPI 2.0 Message Signing: requests and answers are signed too
+	ProfileCIBA    = "fapi-ciba"             // FAPI: Client Initiated Backchannel Authentication Profile
 	ProfileOpenID  = "openid"
 )
 
@@ -28,20 +29,28 @@ type Profile struct {
 	Signed        bool          // the request is a signed object
 	SignedAnswer  bool          // the authorization answer is a signed JWT
 	HTTPS         bool          // redirect URIs are https
+	IssuerOnly    bool          // client assertions are for the issuer alone
+	Message       bool          // a backchannel request says what it is about in a binding_message
+	NoPush        bool          // tokens are never pushed to the client
 	Code          time.Duration // longest life of a code
 }
 
 // Profiles is the table of profiles.
 func Profiles() []Profile {
 	strong, safe := []string{AuthKey, AuthTLS, AuthSelfSigned}, []string{ES256, PS256, EdDSA}
-	fapi := Profile{Name: ProfileFAPI2, NamesRedirect: true, Methods: strong, Algorithms: safe, Ours: safe, PAR: true, Bound: true, KeepRefresh: true, HTTPS: true, Code: time.Minute}
+	fapi := Profile{Name: ProfileFAPI2, NamesRedirect: true, Methods: strong, Algorithms: safe, Ours: safe, PAR: true, Bound: true, KeepRefresh: true, HTTPS: true, IssuerOnly: true, Code: time.Minute}
 	signing := fapi
 	signing.Name, signing.Signed, signing.SignedAnswer = ProfileSigning, true, true
+	// CIBA Core §7.1 lets an assertion name the endpoints too; FAPI 1.0, on which its profile rests, knows two signatures.
+	ciba := fapi
+	ciba.Name, ciba.Signed, ciba.Message, ciba.NoPush, ciba.IssuerOnly = ProfileCIBA, true, true, true, false
+	ciba.Algorithms, ciba.Ours = []string{ES256, PS256}, []string{ES256, PS256}
 	return []Profile{
 		{Name: ProfileOAuth21, Code: 10 * time.Minute},
 		{Name: ProfileOIDC, PKCEOptional: true, NamesRedirect: true, Code: 10 * time.Minute},
 		fapi,
 		signing,
+		ciba,
 	}
 }
 

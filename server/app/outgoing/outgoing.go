@@ -1,4 +1,4 @@
-// Package outgoing wires what leaves by the outbox: mail, and what clients are told of ends of sessions.
+// Package outgoing wires what leaves by the outbox: mail, and what clients are told of ends of sessions and of what people decided.
 package outgoing
 
 import (
@@ -17,18 +17,19 @@ import (
 	"github.com/stile-id/stile/server/connect/mail"
 	"github.com/stile-id/stile/server/delivery"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/pending"
+	"github.com/stile-id/stile/server/oauth/sector"
 	"github.com/stile-id/stile/server/store/sql"
 )
 
 // Delivery makes the delivery of a store's outbox. sender is asked for letters, or when nil the settings' SMTP server.
-func Delivery(f *config.File, store *sql.Store, sender mail.Sender, word func(action.Mail) (subject, text, html string, err error), teller delivery.Sender,
+func Delivery(f *config.File, store *sql.Store, sender mail.Sender, word func(action.Mail) (subject, text, html string, err error), teller, notifier, caller delivery.Sender,
 	now func() time.Time, log *slog.Logger) *delivery.Delivery {
 	if sender == nil {
 		sender = smtp(f, log)
 	}
 	return delivery.New(outbox{store}, map[string]delivery.Kind{mail.Kind: {Sender: mail.Letters{Sender: sender, Word: word}},
-		identity.SignedOutKind: {Sender: teller, AtOnce: 4}}, now, log)
+		identity.SignedOutKind: {Sender: teller, AtOnce: 4}, pending.NotificationKind: {Sender: notifier, AtOnce: 4}, oauth.TellConnector: {Sender: caller, AtOnce: 4}}, now, log)
 }
 
 func smtp(f *config.File, log *slog.Logger) mail.Sender {
@@ -108,10 +109,10 @@ func Sectors(ctx context.Context, clients []oauth.Client, calls func(private boo
 	for i := range clients {
 		c := &clients[i]
 		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-		err := client.CheckSector(ctx, calls(c.Private), c)
+		err := sector.Check(ctx, calls(c.Private), c)
 		cancel()
 		switch {
-		case errors.Is(err, client.ErrSector):
+		case errors.Is(err, sector.Err):
 			failed = append(failed, err)
 		case err != nil:
 			log.Warn("a sector is not checked", "client", c.ID, "cause", err.Error())

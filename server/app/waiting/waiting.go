@@ -52,21 +52,25 @@ func (s *Room) Finish(front *authorize.Handler, clients oauth.Clients) func(cont
 		if err != nil && !errors.Is(err, pending.ErrGone) {
 			return "", err
 		}
-		return device.Location(front.Issuer, pending.KindOf(q.Context), state, err), nil
+		return pending.Location(front.Issuer, pending.KindOf(q.Context), state, err), nil
 	}
 }
 
-// Allowed is what a journey that ended well allows: one grant, or none where nothing was approved.
-func (s *Room) Allowed(v *verdict.Verdict, j *journey.Journey) ([]identity.Write, error) {
+// Allowed is what a journey that ended well allows: one grant, or none where nothing was approved; and what a client that waits is told.
+func (s *Room) Allowed(ctx context.Context, v *verdict.Verdict, j *journey.Journey) ([]identity.Write, []journey.Message, error) {
 	if !pending.Is(j.Request.Context) {
 		g, err := authorize.Grant(v, j.Request.Context, s.Now())
-		return []identity.Write{identity.PutGrant{Grant: g}}, err
+		return []identity.Write{identity.PutGrant{Grant: g}}, nil, err
 	}
-	g, ok, err := pending.Grant(v, j.Request.Context, s.Now())
-	if err != nil || !ok {
-		return nil, err
+	return s.Pending.Approve(ctx, v, j.Request.Context, s.Now())
+}
+
+// Refused is what a denied journey writes for a client that waits.
+func (s *Room) Refused(ctx context.Context, d journey.Denial, j *journey.Journey) ([]identity.Write, []journey.Message, error) {
+	if !pending.Is(j.Request.Context) {
+		return nil, nil, nil
 	}
-	return []identity.Write{identity.PutGrant{Grant: g}}, nil
+	return s.Pending.Refuse(ctx, d, j.Request.Context, s.Now())
 }
 
 // askCode shows the page where the code of a device is typed in.
@@ -89,14 +93,16 @@ func (s *Room) askOpen(w http.ResponseWriter, r *http.Request, c *oauth.Client) 
 
 // answered says what became of a backchannel request.
 func (s *Room) answered(w http.ResponseWriter, r *http.Request, state string) {
-	title := action.T("approve.expired")
+	title, body := action.T("approve.expired"), action.T("logout.done-body")
 	switch state {
 	case pending.Approved:
 		title = action.T("approve.approved")
 	case pending.Refused:
 		title = action.T("approve.refused")
+	case backchannel.None:
+		title, body = action.T("approve.none"), action.T("approve.none-body")
 	}
-	s.Pages.Prompt(w, r, web.Page{Prompt: &action.Prompt{Step: "approve-" + state, Kind: "approve.done", Title: title, Body: []action.Text{action.T("logout.done-body")}}})
+	s.Pages.Prompt(w, r, web.Page{Prompt: &action.Prompt{Step: "approve-" + state, Kind: "approve.done", Title: title, Body: []action.Text{body}}})
 }
 
 // tell puts the notice into the outbox, with a line of the audit trail. Where nobody is to be told the line alone is written.
@@ -104,9 +110,13 @@ func (s *Room) tell(ctx context.Context, n backchannel.Notice) error {
 	now := s.Now()
 	t := journey.Turn{Journey: n.Key, Revision: 1, Digest: []byte(n.Key), Result: []byte("{}"), Expires: n.Expires,
 		Audit: []journey.Audit{{At: now, Event: "backchannel.asked", Account: n.Account, Client: n.Client.ID, Address: n.Place}}}
-	if n.To != "" {
+	t.Outbox = n.Late
+	if tell := cmp.Or(n.Client.Backchannel.Tell, oauth.TellMail); n.To != "" && tell != oauth.TellNobody {
 		body, err := json.Marshal(action.Mail{To: n.To, Template: "mail.approve", Client: n.Client.ID, Theme: n.Client.Theme, Expires: n.Expires,
 			Args: map[string]string{"client": n.Client.Name, "link": n.Link, "message": cmp.Or(n.Message, "–"), "address": n.Place, "when": now.UTC().Format("2006-01-02 15:04")}})
+		if tell == oauth.TellConnector {
+			body, err = s.call(n)
+		}
 		if err != nil {
 			return fmt.Errorf("notice: %w", err)
 		}
@@ -114,7 +124,7 @@ func (s *Room) tell(ctx context.Context, n backchannel.Notice) error {
 		if err != nil {
 			return fmt.Errorf("notice: %w", err)
 		}
-		t.Outbox = []journey.Message{{ID: id.String(), Kind: "mail", Body: body, Created: now, Expires: n.Expires}}
+		t.Outbox = append(t.Outbox, journey.Message{ID: id.String(), Kind: tell, Body: body, Created: now, Expires: n.Expires})
 	}
 	return s.Ledger.Commit(ctx, t)
 }

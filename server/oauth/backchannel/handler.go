@@ -1,27 +1,28 @@
-// Package backchannel is Client-Initiated Backchannel Authentication (OpenID CIBA Core 1.0) by polling: an app asks for a person by name, the person is told by
-// mail, opens the link in a browser of their own, proves who they are and says yes or no in a journey, and the app, which keeps asking, gets its tokens.
+// Package backchannel is Client-Initiated Backchannel Authentication (OpenID CIBA Core 1.0) an app asks for a person by name, the person is told, opens a
+// link in a browser of their own, proves who they are and says yes or no in a journey, and the app gets its tokens: it keeps asking for them (poll), is told when to
+// ask (ping), or is sent them (push).
 // Whether there is such a person an app cannot tell: a request for nobody waits like one that nobody answers.
 package backchannel
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
-	"github.com/stile-id/stile/server/oauth/device"
+	"github.com/stile-id/stile/server/oauth/object"
 	"github.com/stile-id/stile/server/oauth/pending"
+	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
@@ -35,76 +36,43 @@ type Directory interface {
 // Notice is what the person is told. To is "" when nobody is to be told; it costs the same.
 type Notice struct {
 	To, Account string
+	Phone       string // verified; "" for none
 	Client      *oauth.Client
 	Link        string
 	Message     string
 	Place       string
 	Key         string
 	Expires     time.Time
+	Late        []journey.Message // tells the client when its time is over; written together
 }
 
 // Handler serves the backchannel authentication endpoint and the pages that links lead to.
 type Handler struct {
-	Issuer        oauth.Issuer
-	Clients       *client.Authenticator
-	Authenticator oauth.Authenticator
-	Pending       *pending.Store
-	Transient     transient.Store
-	Directory     Directory
-	Tokens        *tokens.Tokens
-	Accepts       func(flow string) []string
-	Pseudonym     func(string) string
-	Random        io.Reader
-	Session       func(r *http.Request) string
-	Address       func(r *http.Request) string
+	pending.Desk
+	Directory Directory
+	Tokens    *tokens.Tokens
+	Objects   *object.Opener
+	Sender    *sender.Sender
+	Accepts   func(flow string) []string
+	Pseudonym func(string) string
 	// Tell writes the notice to the ledger, which sends it.
 	Tell func(ctx context.Context, n Notice) error
+	// Account is whose session the browser has, "" for nobody's.
+	Account func(r *http.Request) string
 	// Ask shows whose request it is; its form posts to where it is.
-	Ask     func(w http.ResponseWriter, r *http.Request, c *oauth.Client)
-	Done    func(w http.ResponseWriter, r *http.Request, state string)
-	Problem func(w http.ResponseWriter, r *http.Request, status int, id string, cause error)
-	Now     func() time.Time
-	Log     *slog.Logger
+	Ask func(w http.ResponseWriter, r *http.Request, c *oauth.Client)
 }
 
 // Mount adds the endpoints to the host's router.
 func (h *Handler) Mount(r *mux.Router) {
-	r.Path(h.Issuer.Path(oauth.BackchannelPath)).HandlerFunc(h.authenticate)
-	r.Path(h.Issuer.Path(oauth.ApprovePath+"/done")).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.Done(w, r, device.State(r))
-	})
-	guard := http.NewCrossOriginProtection()
-	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.Problem(w, r, http.StatusForbidden, "cross-site", nil) }))
-	r.Path(h.Issuer.Path(oauth.ApprovePath + "/{link:[A-Za-z0-9_-]{22}}")).Handler(guard.Handler(http.HandlerFunc(h.open)))
+	r.Path(h.Issuer.Path(oauth.BackchannelPath)).HandlerFunc(h.Endpoint(h.begin))
+	h.MountDone(r, pending.Backchannel)
+	r.Path(h.Issuer.Path(oauth.ApprovePath)).Handler(h.Page(h.mine))
+	r.Path(h.Issuer.Path(oauth.ApprovePath + "/{link:[A-Za-z0-9_-]{22}}")).Handler(h.Page(h.open))
 }
 
-func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		wire.Method(w, "POST")
-		return
-	}
-	body, err := h.begin(w, r)
-	if err != nil {
-		wire.Failure(w, r, h.Log, err)
-		return
-	}
-	wire.NoStore(w)
-	wire.JSON(w, http.StatusOK, body)
-}
-
-func (h *Handler) begin(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if err := wire.NoQuery(r); err != nil {
-		return nil, err
-	}
-	p, err := wire.Form(w, r)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, c *oauth.Client, p wire.Params) (map[string]any, error) {
 	ctx, now := r.Context(), h.Now()
-	c, err := h.Clients.Authenticate(ctx, r, p)
-	if err != nil {
-		return nil, err
-	}
 	a, err := h.read(ctx, c, p, now)
 	if err != nil {
 		return nil, err
@@ -112,12 +80,27 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	if err := h.limited(ctx, a, now); err != nil {
 		return nil, err
 	}
-	a.record.Place = h.Address(r)
-	secret, err := h.ask(ctx, a, now)
-	if err != nil {
-		return nil, err
+	answer := map[string]any{"expires_in": a.record.Expires - now.Unix()}
+	if a.record.Delivery == oauth.DeliverPush {
+		if a.record.Confirm, err = h.bound(w, r, c); err != nil {
+			return nil, err
+		}
+	} else {
+		answer["interval"] = interval
 	}
-	return json.Marshal(map[string]any{"auth_req_id": secret, "expires_in": a.record.Expires - now.Unix(), "interval": interval})
+	a.record.Place = h.Address(r)
+	answer["auth_req_id"], err = h.ask(ctx, a, now)
+	return answer, err
+}
+
+// bound is what pushed tokens are bound to: nobody brings a key when they are sent, so it is the one that the request came with.
+func (h *Handler) bound(w http.ResponseWriter, r *http.Request, c *oauth.Client) (oauth.Confirm, error) {
+	out, err := h.Sender.Of(r.Context(), r, c, oauth.BackchannelPath)
+	h.Sender.Answer(w, r)
+	if sender.NeedsNonce(err) {
+		h.Sender.Challenge(w)
+	}
+	return out, err
 }
 
 // ask keeps the request and tells the person. For nobody all is done the same, but the link, which nobody is sent, leads nowhere.
@@ -131,6 +114,9 @@ func (h *Handler) ask(ctx context.Context, a *asked, now time.Time) (secret stri
 	if err == nil && person.Status == identity.Active {
 		if to, ok := person.Identifier(identity.Email); ok && to.Verified {
 			n.To, n.Account, a.record.Subject = to.Canonical, person.ID, person.ID
+			if phone, ok := person.Identifier(identity.Phone); ok && phone.Verified {
+				n.Phone = phone.Canonical
+			}
 		}
 	}
 	secret, key, err := h.Pending.Add(ctx, a.record, now)
@@ -143,6 +129,12 @@ func (h *Handler) ask(ctx context.Context, a *asked, now time.Time) (secret stri
 	}
 	link := base64.RawURLEncoding.EncodeToString(raw)
 	if _, err := h.Transient.Put(ctx, linked(link), []byte(key), 0, now, n.Expires); err != nil {
+		return "", err
+	}
+	if err := h.find(ctx, cmp.Or(n.Account, h.Pseudonym(a.hint)), link, now, n.Expires); err != nil {
+		return "", err
+	}
+	if n.Late, err = a.record.Late(key, now); err != nil {
 		return "", err
 	}
 	n.Link, n.Key = h.Issuer.URL(oauth.ApprovePath+"/"+link), key
@@ -169,8 +161,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost:
 		rec, err = h.Pending.Begin(ctx, key, now)
 	default:
-		w.Header().Set("Allow", "GET, HEAD, POST")
-		h.Problem(w, r, http.StatusMethodNotAllowed, "method", nil)
+		h.Method(w, r)
 		return
 	}
 	if err != nil {
@@ -186,38 +177,16 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request) {
 		h.Ask(w, r, c)
 		return
 	}
-	location, cookies, err := h.start(r, rec, key, c)
-	if err != nil {
-		h.gone(w, r, err, false)
-		return
+	if err := h.Start(w, r, rec, key, c); err != nil {
+		h.Broken(w, r, err)
 	}
-	for _, k := range cookies {
-		w.Header().Add("Set-Cookie", k)
-	}
-	w.Header().Set("Location", location)
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-func (h *Handler) start(r *http.Request, rec *pending.Record, key string, c *oauth.Client) (location string, cookies []string, err error) {
-	q, err := pending.Journey(rec, key, c)
-	if err != nil {
-		return "", nil, err
-	}
-	device.Browser(&q.Journey, r, h.Address, h.Session)
-	started, err := h.Authenticator.Begin(r.Context(), q)
-	if err != nil || started.Ending == nil {
-		return started.URL, started.Cookies, err
-	}
-	state, _, err := h.Pending.Finish(r.Context(), h.Clients.Clients, *started.Ending, started.Journey, q.Journey.Context, h.Now())
-	return device.Location(h.Issuer, pending.Backchannel, state, err), started.Cookies, nil
 }
 
 // gone says that there is nothing to decide any more, or that our side is broken.
 func (h *Handler) gone(w http.ResponseWriter, r *http.Request, err error, gone bool) {
 	if gone {
-		h.Done(w, r, device.Expired)
+		h.Done(w, r, pending.Expired)
 		return
 	}
-	wire.Report(r, h.Log, wire.Told(err))
-	h.Problem(w, r, http.StatusServiceUnavailable, "broken", err)
+	h.Broken(w, r, err)
 }

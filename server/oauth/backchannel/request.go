@@ -13,7 +13,6 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/device"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -23,8 +22,14 @@ var (
 	errUnauthorized = oauth.Fail(oauth.UnauthorizedClient, "The client may not use this grant type.")
 	errOpenID       = oauth.Fail(oauth.InvalidScope, "The scope must have openid, which the client may have.")
 	errHint         = oauth.Fail(oauth.InvalidRequest, "One of login_hint and id_token_hint names the person.")
-	errObject       = oauth.Fail(oauth.InvalidRequest, "Request objects are not offered here.")
+	errReference    = oauth.Fail(oauth.InvalidRequest, "A signed request is sent along in request, not by reference.")
+	errUnsigned     = oauth.Fail(oauth.InvalidRequest, "The client must sign its requests.")
+	errNoKeys       = oauth.Fail(oauth.InvalidRequest, "The client has no keys registered, so it cannot send signed requests.")
+	errOutside      = oauth.Fail(oauth.InvalidRequest, "Beside a signed request only the client's authentication may be sent.")
+	errDetails      = oauth.Fail(oauth.InvalidDetails, "Authorization details are not offered here.")
+	errToken        = oauth.Fail(oauth.InvalidRequest, "The client_notification_token has 22 to 1024 characters of a bearer token.")
 	errMessage      = oauth.Fail("invalid_binding_message", "The binding_message has 1 to 100 printable characters.")
+	errNoMessage    = oauth.Fail("invalid_binding_message", "The client must say by a binding_message what its request is about.")
 	errExpiry       = oauth.Fail(oauth.InvalidRequest, "The requested_expiry is a number of seconds from 30.")
 	errUnmet        = oauth.Fail(oauth.Unmet, "The assurance asked for cannot be reached here.")
 	errTooMany      = oauth.Fail(oauth.TooManyRequests, "Too many requests for this person or by this client. Try again later.")
@@ -54,18 +59,26 @@ func (h *Handler) read(ctx context.Context, c *oauth.Client, p wire.Params, now 
 	if !slices.Contains(c.GrantTypes, oauth.GrantBackchannel) || c.Flows.Backchannel == "" {
 		return nil, errUnauthorized
 	}
-	if p.Has("request") || p.Has("request_uri") {
-		return nil, errObject
+	p, err := h.signed(ctx, c, p, now)
+	if err != nil {
+		return nil, err
 	}
 	a := &asked{client: c, record: &pending.Record{Kind: pending.Backchannel, Client: c.ID, Flow: c.Flows.Backchannel, Interval: interval}}
-	var err error
-	if a.record.Scope, a.record.Resources, err = device.Wanted(c, p); err != nil {
+	if p.Has("authorization_details") {
+		return nil, errDetails // nobody would see them
+	}
+	if a.record.Delivery = c.Backchannel.Delivers(); a.record.Delivery != oauth.DeliverPoll {
+		if a.record.Token = p.Get("client_notification_token"); !bearer(a.record.Token) {
+			return nil, errToken
+		}
+	}
+	if a.record.Scope, a.record.Resources, err = pending.Wanted(c, p); err != nil {
 		return nil, err
 	}
 	if !slices.Contains(a.record.Scope, "openid") {
 		return nil, errOpenID
 	}
-	if a.record.Message, err = message(p); err != nil {
+	if a.record.Message, err = message(c, p); err != nil {
 		return nil, err
 	}
 	life, err := expiry(p)
@@ -79,10 +92,43 @@ func (h *Handler) read(ctx context.Context, c *oauth.Client, p wire.Params, now 
 	return a, h.named(ctx, a, p)
 }
 
-func message(p wire.Params) (string, error) {
+// signed opens a signed request, in which then every parameter lies (CIBA §7.1.1), and insists on one where the client's settings or profile do.
+func (h *Handler) signed(ctx context.Context, c *oauth.Client, p wire.Params, now time.Time) (wire.Params, error) {
+	if p.Has("request_uri") {
+		return p, errReference
+	}
+	if !p.Has("request") {
+		if c.SignedRequests == oauth.Required || c.Backchannel.RequestAlg != "" {
+			return p, errUnsigned
+		}
+		return p, nil
+	}
+	if len(c.Keys) == 0 && c.JWKSURI == "" {
+		return p, errNoKeys
+	}
+	if len(p.Pairs("request", "client_id", "client_secret", "client_assertion", "client_assertion_type")) > 0 {
+		return p, errOutside
+	}
+	return h.Objects.OpenBackchannel(ctx, c, p.Get("request"), now)
+}
+
+// tokenLeast is how short a text can be and still hold the 128 random bits that CIBA §7.1 wants of a client_notification_token.
+const tokenLeast, tokenMost = 22, 1024
+
+// bearer reports whether a text may be sent as a bearer token (RFC 6750 §2.1). Whether it is random nobody can see.
+func bearer(text string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/"
+	rest := strings.TrimRight(text, "=")
+	return len(rest) >= tokenLeast && len(text) <= tokenMost && strings.Trim(rest, letters) == ""
+}
+
+func message(c *oauth.Client, p wire.Params) (string, error) {
 	m := p.Get("binding_message")
 	if utf8.RuneCountInString(m) > maxMessage || strings.ContainsFunc(m, func(r rune) bool { return !unicode.IsPrint(r) }) || m != "" && strings.TrimSpace(m) == "" {
 		return "", errMessage
+	}
+	if m == "" && c.Backchannel.Message == oauth.Required {
+		return "", errNoMessage
 	}
 	return m, nil
 }
@@ -132,8 +178,12 @@ func (h *Handler) named(ctx context.Context, a *asked, p wire.Params) error {
 		if err != nil {
 			return err
 		}
-		a.hint = "id\x00" + hint.Subject
-		a.find = func(ctx context.Context) (*identity.Account, error) { return h.Directory.Account(ctx, hint.Subject) }
+		account, ok := h.Tokens.Account(a.client, hint.Subject)
+		if !ok {
+			return errHint
+		}
+		a.hint = "id\x00" + account
+		a.find = func(ctx context.Context) (*identity.Account, error) { return h.Directory.Account(ctx, account) }
 		return nil
 	}
 	if len(login) > identity.MaxIdentifier {

@@ -61,14 +61,15 @@ func (a *Authenticator) byAssertion(ctx context.Context, c *oauth.Client, j *for
 	return a.first(ctx, c.ID, jti, made, expires, now)
 }
 
-// forUs reports whether an assertion's audience is the issuer and nothing else. Clients of the old days may name the token endpoint.
+// forUs reports whether an assertion's audience is the issuer and nothing else. Clients of the old days may name the token endpoint,
+// and the backchannel authentication endpoint (CIBA Core §7.1).
 func (a *Authenticator) forUs(c *oauth.Client, o foreign.Object) bool {
 	list, single := o.Texts("aud")
 	if !c.LegacyAud {
 		return single && list[0] == string(a.Issuer)
 	}
 	for _, name := range list {
-		if name == string(a.Issuer) || name == a.Issuer.URL(oauth.TokenPath) {
+		if name == string(a.Issuer) || name == a.Issuer.URL(oauth.TokenPath) || name == a.Issuer.URL(oauth.BackchannelPath) {
 			return true
 		}
 	}

@@ -197,12 +197,7 @@ func (k *checker) grants() {
 	if device != (c.Flows.Device != "") {
 		k.problem("flows.device and the grant type %s come together", oauth.GrantDevice)
 	}
-	if backchannel != (c.Flows.Backchannel != "") {
-		k.problem("flows.backchannel and the grant type %s come together", oauth.GrantBackchannel)
-	}
-	if backchannel && !c.Confidential() {
-		k.problem("backchannel requests need a client that authenticates")
-	}
+	k.backchannel()
 	if len(c.Scopes) == 0 && person {
 		c.Scopes = []string{"openid"}
 	}

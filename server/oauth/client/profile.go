@@ -34,7 +34,7 @@ func (k *checker) contradictions() {
 		"profile %s does not go with auth %s", p.Name, c.Auth)
 	against(p.Algorithms != nil && c.AuthAlg != "" && !slices.Contains(p.Algorithms, c.AuthAlg), "auth_alg", "write one of "+strings.Join(p.Algorithms, ", "),
 		"auth_alg %s is ruled out by profile %s", c.AuthAlg, p.Name)
-	against(p.Algorithms != nil && c.LegacyAud, "auth_legacy_audience", "remove it", "auth_legacy_audience is ruled out by profile %s", p.Name)
+	against(p.IssuerOnly && c.LegacyAud, "auth_legacy_audience", "remove it", "auth_legacy_audience is ruled out by profile %s", p.Name)
 	against(p.Bound && c.DPoP != oauth.Required && !c.TLSBound, "dpop", "write `dpop: required` or `tls_bound: true`", "dpop %s without tls_bound is ruled out by profile %s", c.DPoP, p.Name)
 	against(p.KeepRefresh && c.Rotation != oauth.Never, "refresh_rotation", "remove it; tokens are bound to a key already", "refresh_rotation %s is ruled out by profile %s", c.Rotation, p.Name)
 	against(p.PAR && c.PAR != oauth.Required, "par", "remove it; the profile says required", "par %s is ruled out by profile %s", c.PAR, p.Name)

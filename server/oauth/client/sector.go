@@ -1,12 +1,6 @@
 package client
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -29,7 +23,11 @@ func (k *checker) sector() {
 		c.Sector = strings.ToLower(u.Hostname())
 		return
 	}
-	if c.SubjectType != oauth.SubjectPairwise || !slices.Contains(c.GrantTypes, oauth.GrantCode) {
+	if c.SubjectType != oauth.SubjectPairwise {
+		return
+	}
+	if !slices.Contains(c.GrantTypes, oauth.GrantCode) {
+		k.unredirected()
 		return
 	}
 	for _, r := range c.Redirects {
@@ -46,42 +44,21 @@ func (k *checker) sector() {
 	}
 }
 
-// ErrSector: what lies at the sector_identifier_uri does not name every redirect URI of the client.
-var ErrSector = errors.New("sector_identifier_uri")
-
-const maxSector = 64 << 10 // bytes
-
-// CheckSector fetches what the sector_identifier_uri names and looks for each redirect URI there, so that nobody claims a sector of
-// others (§8.1). ErrSector is the client's mistake; any other error says that nothing could be fetched.
-func CheckSector(ctx context.Context, calls *http.Client, c *oauth.Client) error {
-	if c.SectorURI == "" {
-		return nil
+// unredirected finds the sector of a client that asks for people by name and has no redirect URIs: the host of where tokens are pushed, else of
+// where its keys are published (CIBA Core §4).
+func (k *checker) unredirected() {
+	c := k.c
+	if !slices.Contains(c.GrantTypes, oauth.GrantBackchannel) {
+		return
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.SectorURI, nil)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSector, err)
+	address := c.JWKSURI
+	if c.Backchannel.Delivery == oauth.DeliverPush {
+		address = c.Backchannel.Endpoint
 	}
-	r.Header.Set("Accept", "application/json")
-	res, err := calls.Do(r)
-	if err != nil {
-		return fmt.Errorf("fetch %s: %w", c.SectorURI, err)
+	if u, err := url.Parse(address); err == nil {
+		c.Sector = strings.ToLower(u.Hostname())
 	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxSector+1))
-	if err != nil {
-		return fmt.Errorf("fetch %s: %w", c.SectorURI, err)
+	if c.Sector == "" {
+		k.problem("subject_type is pairwise and there is neither jwks_uri nor a place that tokens are pushed to; name the sector by sector_identifier_uri")
 	}
-	if res.StatusCode >= 500 {
-		return fmt.Errorf("fetch %s: answered %d", c.SectorURI, res.StatusCode)
-	}
-	var list []string
-	if res.StatusCode != http.StatusOK || len(body) > maxSector || json.Unmarshal(body, &list) != nil {
-		return fmt.Errorf("%w: client %q: %s is no list of redirect URIs", ErrSector, c.ID, c.SectorURI)
-	}
-	for _, u := range c.Redirects {
-		if !slices.Contains(list, u) {
-			return fmt.Errorf("%w: client %q: %s does not list %s", ErrSector, c.ID, c.SectorURI, u)
-		}
-	}
-	return nil
 }

@@ -133,6 +133,8 @@ func TestS061_BackchannelRequestChecked(t *testing.T) {
 		"expiry too short":      {[]string{"requested_expiry", "1"}, "invalid_request"},
 		"acr nobody reaches":    {[]string{"acr_values", "urn:none"}, "unmet_authentication_requirements"},
 		"request object":        {[]string{"request", "a.b.c"}, "invalid_request"},
+		"object by reference":   {[]string{"request_uri", "https://desk.example/r"}, "invalid_request"},
+		"details":               {[]string{"authorization_details", "[]"}, "invalid_authorization_details"},
 		"foreign resource":      {[]string{"resource", "https://evil.example"}, "invalid_target"},
 	} {
 		rec := w.call("desk", c.pairs...)

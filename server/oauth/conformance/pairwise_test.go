@@ -14,6 +14,7 @@ import (
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/sector"
 	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
@@ -167,10 +168,10 @@ func TestS056_SectorIdentifier(t *testing.T) {
 		if len(problems) != 0 || checked.Sector != "127.0.0.1" {
 			t.Fatalf("%v, sector %q", problems, checked.Sector)
 		}
-		err := client.CheckSector(context.Background(), calls, &checked)
+		err := sector.Check(context.Background(), calls, &checked)
 		got := ""
 		switch {
-		case errors.Is(err, client.ErrSector):
+		case errors.Is(err, sector.Err):
 			got = "sector"
 		case err != nil:
 			got = "away"

@@ -120,17 +120,24 @@ type people struct {
 	decline bool // whoever is asked about what waits elsewhere says no
 }
 
-// grants is what the last turn of a journey writes.
-func (p *people) grants(v *verdict.Verdict, note json.RawMessage, now time.Time) ([]identity.Write, error) {
-	if !pending.Is(note) {
-		g, err := authorize.Grant(v, note, now)
-		return []identity.Write{identity.PutGrant{Grant: g}}, err
+// last writes the last turn of a journey: with a verdict or with a denial.
+func (p *people) last(ctx context.Context, id string, v *verdict.Verdict, d *journey.Denial, note json.RawMessage, now time.Time) error {
+	turn := journey.Turn{Journey: id, Revision: 1, Digest: []byte(id), Result: []byte("{}"), Expires: now.Add(time.Hour)}
+	var err error
+	switch {
+	case pending.Is(note) && d != nil:
+		turn.Writes, turn.Outbox, err = p.w.token.Pending.Refuse(ctx, *d, note, now)
+	case pending.Is(note):
+		turn.Writes, turn.Outbox, err = p.w.token.Pending.Approve(ctx, v, note, now)
+	case v != nil:
+		var g identity.Grant
+		g, err = authorize.Grant(v, note, now)
+		turn.Writes = []identity.Write{identity.PutGrant{Grant: g}}
 	}
-	g, ok, err := pending.Grant(v, note, now)
-	if !ok {
-		return nil, err
+	if err != nil {
+		return err
 	}
-	return []identity.Write{identity.PutGrant{Grant: g}}, err
+	return p.w.store.Commit(ctx, turn)
 }
 
 func (p *people) Begin(ctx context.Context, r oauth.Request) (oauth.Started, error) {
@@ -146,27 +153,32 @@ func (p *people) Begin(ctx context.Context, r oauth.Request) (oauth.Started, err
 		return oauth.Started{Journey: id, Ending: &journey.Ending{Denied: &journey.Denial{Code: p.deny, Reason: "<script>"}}}, nil
 	}
 	now := p.w.now()
-	v := &verdict.Verdict{Journey: id, Flow: r.Flow, Version: "v1", Client: r.Journey.Client, Subject: ann, Session: "sid-ann", ACR: basicACR,
+	if r.Journey.Approve != nil && p.decline {
+		d := &journey.Denial{Code: "access_denied"}
+		return oauth.Started{Journey: id, Ending: &journey.Ending{Denied: d}}, p.last(ctx, id, nil, d, r.Journey.Context, now)
+	}
+	v := p.verdict(r)
+	v.Journey = id
+	if p.change != nil {
+		p.change(v)
+	}
+	if err := p.last(ctx, id, v, nil, r.Journey.Context, now); err != nil {
+		return oauth.Started{}, err
+	}
+	return oauth.Started{Journey: id, Ending: &journey.Ending{Verdict: v}}, nil
+}
+
+// verdict is how a journey for a request ends: with ann, who says yes to whatever she is asked.
+func (p *people) verdict(r oauth.Request) *verdict.Verdict {
+	now := p.w.now()
+	v := &verdict.Verdict{Journey: rand.Text(), Flow: r.Flow, Version: "v1", Client: r.Journey.Client, Subject: ann, Session: "sid-ann", ACR: basicACR,
 		AMR: []string{"pwd"}, AuthTime: now, Claims: map[string]json.RawMessage{"tier": json.RawMessage(`"gold"`), "sub": json.RawMessage(`"` + bob + `"`)},
 		Evidence: []verdict.Evidence{{Method: "password", Facts: verdict.Set(verdict.Knowledge), Subject: ann, At: now}}}
 	if r.Journey.Approve != nil {
 		v.Scope = r.Journey.Scopes
 		v.Evidence = append(v.Evidence, verdict.Evidence{Method: "approval", Facts: verdict.Set(verdict.Approved), Subject: ann, At: now})
-		if p.decline {
-			return oauth.Started{Journey: id, Ending: &journey.Ending{Denied: &journey.Denial{Code: "access_denied"}}}, nil
-		}
 	}
-	if p.change != nil {
-		p.change(v)
-	}
-	writes, err := p.grants(v, r.Journey.Context, now)
-	if err != nil {
-		return oauth.Started{}, err
-	}
-	if err := p.w.store.Apply(ctx, writes, nil); err != nil {
-		return oauth.Started{}, err
-	}
-	return oauth.Started{Journey: id, Ending: &journey.Ending{Verdict: v}}, nil
+	return v
 }
 
 func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *world {
@@ -263,20 +275,23 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 			w.farewell = f
 			rw.WriteHeader(http.StatusOK)
 		}}
-	w.token.Pending = &pending.Store{Transient: w.limits, Random: rand.Reader}
+	w.token.Pending = &pending.Store{Transient: w.limits, Random: rand.Reader, Sealer: master.Sealer("backchannel")}
 	w.router = mux.NewRouter()
-	(&backchannel.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Directory: w.store, Tokens: w.tokens,
-		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym, Random: rand.Reader, Address: client.Address,
-		Tell: func(_ context.Context, n backchannel.Notice) error { w.notices = append(w.notices, n); return nil },
+	desk := pending.Desk{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: client.Address,
+		Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}
+	(&backchannel.Handler{Desk: desk, Directory: w.store, Tokens: w.tokens, Objects: w.auth.Objects, Sender: from,
+		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym,
+		Tell: func(ctx context.Context, n backchannel.Notice) error {
+			w.notices = append(w.notices, n)
+			return w.store.Commit(ctx, journey.Turn{Journey: n.Key, Revision: 1, Digest: []byte(n.Key), Result: []byte("{}"), Expires: n.Expires, Outbox: n.Late})
+		},
 		Ask: func(rw http.ResponseWriter, _ *http.Request, c *oauth.Client) {
 			_, _ = rw.Write([]byte("ask " + c.Name))
-		},
-		Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}).Mount(w.router)
-	(&device.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: client.Address,
-		Ask: func(rw http.ResponseWriter, _ *http.Request, q device.Question) {
-			w.asks = append(w.asks, q)
-			rw.WriteHeader(http.StatusOK)
-		}, Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}).Mount(w.router)
+		}}).Mount(w.router)
+	(&device.Handler{Desk: desk, Ask: func(rw http.ResponseWriter, _ *http.Request, q device.Question) {
+		w.asks = append(w.asks, q)
+		rw.WriteHeader(http.StatusOK)
+	}}).Mount(w.router)
 	w.token.Mount(w.router)
 	w.intro.Mount(w.router)
 	w.user.Mount(w.router)

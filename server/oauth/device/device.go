@@ -4,10 +4,8 @@ package device
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,27 +16,15 @@ import (
 
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
 
 // Handler serves the device authorization endpoint and the page where codes are typed in.
 type Handler struct {
-	Issuer        oauth.Issuer
-	Clients       *client.Authenticator
-	Authenticator oauth.Authenticator
-	Pending       *pending.Store
-	Transient     transient.Store
-	Random        io.Reader
-	Session       func(r *http.Request) string // public id of the browser's session, "" for none
-	Address       func(r *http.Request) string // network address, as limits count it
-	// Ask shows the page with the field for the code, Done what became of it.
-	Ask     func(w http.ResponseWriter, r *http.Request, q Question)
-	Done    func(w http.ResponseWriter, r *http.Request, state string)
-	Problem func(w http.ResponseWriter, r *http.Request, status int, id string, cause error)
-	Now     func() time.Time
-	Log     *slog.Logger
+	pending.Desk
+	// Ask shows the page with the field for the code.
+	Ask func(w http.ResponseWriter, r *http.Request, q Question)
 }
 
 // Question is what the page needs: its form posts the field `user_code` to Action.
@@ -59,77 +45,21 @@ const (
 	length   = 8
 )
 
-// What Done is told besides the states of pending.
-const Expired = "expired"
-
 // Mount adds the endpoints to the host's router.
 func (h *Handler) Mount(r *mux.Router) {
-	r.Path(h.Issuer.Path(oauth.DeviceAuthorizationPath)).HandlerFunc(h.authorize)
-	guard := http.NewCrossOriginProtection()
-	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.Problem(w, r, http.StatusForbidden, "cross-site", nil)
-	}))
-	r.Path(h.Issuer.Path(oauth.DevicePath)).Handler(guard.Handler(http.HandlerFunc(h.page)))
-	r.Path(h.Issuer.Path(oauth.DevicePath+"/done")).Methods(http.MethodGet, http.MethodHead).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.Done(w, r, State(r))
-	})
-}
-
-// Location is where the browser goes when the person has decided.
-func Location(i oauth.Issuer, kind, state string, err error) string {
-	if err != nil || state == pending.Open {
-		state = Expired
-	}
-	path := oauth.DevicePath
-	if kind == pending.Backchannel {
-		path = oauth.ApprovePath
-	}
-	return i.Path(path) + "/done?state=" + state
-}
-
-// State is what such an address says.
-func State(r *http.Request) string {
-	if state := r.URL.Query().Get("state"); state == pending.Approved || state == pending.Refused {
-		return state
-	}
-	return Expired
-}
-
-func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		wire.Method(w, "POST")
-		return
-	}
-	body, err := h.begin(w, r)
-	if err != nil {
-		wire.Failure(w, r, h.Log, err)
-		return
-	}
-	wire.NoStore(w)
-	wire.JSON(w, http.StatusOK, body)
+	r.Path(h.Issuer.Path(oauth.DeviceAuthorizationPath)).HandlerFunc(h.Endpoint(h.begin))
+	r.Path(h.Issuer.Path(oauth.DevicePath)).Handler(h.Page(h.page))
+	h.MountDone(r, pending.Device)
 }
 
 var (
 	errUnauthorized = oauth.Fail(oauth.UnauthorizedClient, "The client may not use this grant type.")
-	errScope        = oauth.Fail(oauth.InvalidScope, "The scope is malformed, or the client may have none of it.")
-	errTarget       = oauth.Fail(oauth.InvalidTarget, "The resource is not one that tokens of this client may be for.")
 	errTooMany      = oauth.Fail(oauth.TooManyRequests, "Too many codes were asked for from this network.")
 )
 
 // begin makes the two codes (RFC 8628 §3.2).
-func (h *Handler) begin(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if err := wire.NoQuery(r); err != nil {
-		return nil, err
-	}
-	p, err := wire.Form(w, r)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) begin(_ http.ResponseWriter, r *http.Request, c *oauth.Client, p wire.Params) (map[string]any, error) {
 	ctx, now := r.Context(), h.Now()
-	c, err := h.Clients.Authenticate(ctx, r, p)
-	if err != nil {
-		return nil, err
-	}
 	if !slices.Contains(c.GrantTypes, oauth.GrantDevice) {
 		return nil, errUnauthorized
 	}
@@ -141,7 +71,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 		return nil, errTooMany
 	}
 	rec := &pending.Record{Kind: pending.Device, Client: c.ID, Flow: c.Flows.Device, Essential: c.ACR, Place: h.Address(r), Interval: interval, Expires: now.Add(lives).Unix()}
-	if rec.Scope, rec.Resources, err = Wanted(c, p); err != nil {
+	if rec.Scope, rec.Resources, err = pending.Wanted(c, p); err != nil {
 		return nil, err
 	}
 	code, err := h.code(ctx, now)
@@ -157,31 +87,8 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 		return nil, err
 	}
 	page := h.Issuer.URL(oauth.DevicePath)
-	return json.Marshal(map[string]any{"device_code": secret, "user_code": rec.Code, "verification_uri": page, "verification_uri_complete": page + "?user_code=" + rec.Code,
-		"expires_in": int(lives.Seconds()), "interval": interval})
-}
-
-// Wanted reads scopes and resources as the authorization endpoint does: what the client may not have is left out, unless nothing is left.
-func Wanted(c *oauth.Client, p wire.Params) (scopes, resources []string, err error) {
-	asked := p.Words("scope")
-	for _, s := range asked {
-		if !client.Scope(s) {
-			return nil, nil, errScope
-		}
-		if c.May(s) {
-			scopes = append(scopes, s)
-		}
-	}
-	if len(asked) > 0 && len(scopes) == 0 {
-		return nil, nil, errScope
-	}
-	for _, r := range p.All("resource") {
-		if !slices.Contains(c.Resources, r) {
-			return nil, nil, errTarget
-		}
-		resources = append(resources, r)
-	}
-	return scopes, resources, nil
+	return map[string]any{"device_code": secret, "user_code": rec.Code, "verification_uri": page, "verification_uri_complete": page + "?user_code=" + rec.Code,
+		"expires_in": int(lives.Seconds()), "interval": interval}, nil
 }
 
 func named(code string) string { return "oauth/device/code/" + code }
@@ -251,8 +158,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) {
 		return
 	case http.MethodPost:
 	default:
-		w.Header().Set("Allow", "GET, HEAD, POST")
-		h.Problem(w, r, http.StatusMethodNotAllowed, "method", nil)
+		h.Method(w, r)
 		return
 	}
 	p, err := wire.Form(w, r)
@@ -260,74 +166,51 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) {
 		h.Problem(w, r, http.StatusBadRequest, "bad-request", err)
 		return
 	}
-	location, cookies, err := h.start(r, p.Get("user_code"))
-	switch {
+	switch err := h.start(w, r, p.Get("user_code")); {
 	case errors.Is(err, errTries):
 		h.Problem(w, r, http.StatusTooManyRequests, "too-many", err)
-		return
 	case errors.Is(err, pending.ErrGone):
 		q.Wrong = true
 		h.Ask(w, r, q)
-		return
 	case err != nil:
-		wire.Report(r, h.Log, wire.Told(err))
-		h.Problem(w, r, http.StatusServiceUnavailable, "broken", err)
-		return
+		h.Broken(w, r, err)
 	}
-	for _, c := range cookies {
-		w.Header().Add("Set-Cookie", c)
-	}
-	w.Header().Set("Location", location)
-	w.WriteHeader(http.StatusSeeOther)
 }
 
 var errTries = errors.New("device: too many codes tried from one address")
 
 // start begins the journey of whoever typed a code in. Each try is counted before it is looked at; a right one begins a few journeys at most.
-func (h *Handler) start(r *http.Request, typed string) (location string, cookies []string, err error) {
+func (h *Handler) start(w http.ResponseWriter, r *http.Request, typed string) error {
 	ctx, now := r.Context(), h.Now()
 	ok, _, err := h.Transient.Take(ctx, "oauth/device/try/"+h.Address(r), transient.Limit{Burst: tries, Per: triesPer}, now)
 	if err != nil {
-		return "", nil, err
+		return err
 	}
 	if !ok {
-		return "", nil, errTries
+		return errTries
 	}
 	code := normal(typed)
 	if code == "" {
-		return "", nil, pending.ErrGone
+		return pending.ErrGone
 	}
 	item, err := h.Transient.Get(ctx, named(code), now)
 	if errors.Is(err, transient.ErrAbsent) {
-		return "", nil, pending.ErrGone
+		return pending.ErrGone
 	}
 	if err != nil {
-		return "", nil, err
+		return err
 	}
 	key := string(item.Value)
 	rec, err := h.Pending.Begin(ctx, key, now)
 	if err != nil {
-		return "", nil, err
+		return err
 	}
 	c, err := h.Clients.Clients.Client(ctx, rec.Client)
 	if errors.Is(err, oauth.ErrNoClient) || err == nil && (!slices.Contains(c.GrantTypes, oauth.GrantDevice) || c.Flows.Device != rec.Flow) {
-		return "", nil, pending.ErrGone
+		return pending.ErrGone
 	}
 	if err != nil {
-		return "", nil, err
+		return err
 	}
-	ask, err := pending.Journey(rec, key, c)
-	if err != nil {
-		return "", nil, err
-	}
-	Browser(&ask.Journey, r, h.Address, h.Session)
-	started, err := h.Authenticator.Begin(ctx, ask)
-	if err != nil {
-		return "", nil, err
-	}
-	if started.Ending == nil {
-		return started.URL, started.Cookies, nil
-	}
-	state, _, err := h.Pending.Finish(ctx, h.Clients.Clients, *started.Ending, started.Journey, ask.Journey.Context, now)
-	return Location(h.Issuer, pending.Device, state, err), started.Cookies, nil
+	return h.Start(w, r, rec, key, c)
 }

@@ -118,7 +118,8 @@ func (h *Handler) Document() ([]byte, error) {
 		m["authorization_details_types_supported"] = h.Details
 	}
 	m["backchannel_authentication_endpoint"] = h.Issuer.URL(oauth.BackchannelPath)
-	m["backchannel_token_delivery_modes_supported"] = []string{"poll"}
+	m["backchannel_token_delivery_modes_supported"] = []string{oauth.DeliverPoll, oauth.DeliverPing, oauth.DeliverPush}
+	m["backchannel_authentication_request_signing_alg_values_supported"] = signs
 	m["backchannel_user_code_parameter_supported"] = false
 	if len(h.ACRs) > 0 {
 		m["acr_values_supported"] = h.ACRs

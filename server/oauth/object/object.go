@@ -69,24 +69,33 @@ func (o *Opener) Open(ctx context.Context, c *oauth.Client, text string, now tim
 	if len(c.Keys) == 0 && c.JWKSURI == "" {
 		return wire.Params{}, errNoKeys
 	}
-	j, err := foreign.Parse(text, foreign.Algorithms(), false)
+	j, err := o.verified(ctx, c, c.RequestAlg, text)
 	if err != nil {
-		return wire.Params{}, errObject.With(err)
-	}
-	if !oauth.Taken(c.RequestAlg, c.Profile, j.Alg) || j.Typ != "" && j.Typ != "jwt" && j.Typ != "oauth-authz-req+jwt" {
-		return wire.Params{}, errObject
-	}
-	keys, err := client.Keys(ctx, o.Remote, c, j.Kid)
-	if err != nil {
-		return wire.Params{}, errKeysAway.With(err)
-	}
-	if err := j.Verify(keys); err != nil {
-		return wire.Params{}, errObject.With(err)
+		return wire.Params{}, err
 	}
 	if !o.meant(c, j.Claims, now) {
 		return wire.Params{}, errObject
 	}
 	return Params(j.Claims)
+}
+
+// verified is an object whose signature is by a key of the client's, with the one algorithm pinned or one its profile allows.
+func (o *Opener) verified(ctx context.Context, c *oauth.Client, pinned, text string) (*foreign.JWT, error) {
+	j, err := foreign.Parse(text, foreign.Algorithms(), false)
+	if err != nil {
+		return nil, errObject.With(err)
+	}
+	if !oauth.Taken(pinned, c.Profile, j.Alg) || j.Typ != "" && j.Typ != "jwt" && j.Typ != "oauth-authz-req+jwt" {
+		return nil, errObject
+	}
+	keys, err := client.Keys(ctx, o.Remote, c, j.Kid)
+	if err != nil {
+		return nil, errKeysAway.With(err)
+	}
+	if err := j.Verify(keys); err != nil {
+		return nil, errObject.With(err)
+	}
+	return j, nil
 }
 
 // meant reports whether an object is of this client, for us, and for now. What the profile does not ask for may be left out; what is there

@@ -25,6 +25,11 @@ type Note struct {
 	Subject   string   `json:"su,omitempty"`
 	Offline   bool     `json:"o,omitempty"`
 	Absolute  int64    `json:"a"` // seconds a grant lives
+	Expires   int64    `json:"x"` // seconds since 1970
+
+	Delivery string        `json:"d,omitempty"`
+	Confirm  oauth.Confirm `json:"cn,omitzero"`
+	Box      []byte        `json:"bx,omitempty"`
 }
 
 // KindOf is the kind of a journey's note, "" when it is none of this room's.
@@ -62,7 +67,7 @@ func Journey(r *Record, key string, c *oauth.Client) (oauth.Request, error) {
 		absolute = collect + c.AccessFor()
 	}
 	n := Note{Kind: r.Kind, Key: key, Client: r.Client, Scope: r.Scope, Resources: r.Resources, Essential: r.Essential, Subject: r.Subject,
-		Offline: slices.Contains(r.Scope, "offline_access") && slices.Contains(c.GrantTypes, oauth.GrantRefresh), Absolute: int64(absolute.Seconds())}
+		Expires: r.Expires, Delivery: r.Delivery, Confirm: r.Confirm, Box: r.Box, Offline: slices.Contains(r.Scope, "offline_access") && slices.Contains(c.GrantTypes, oauth.GrantRefresh), Absolute: int64(absolute.Seconds())}
 	note, err := json.Marshal(n)
 	if err != nil {
 		return oauth.Request{}, fmt.Errorf("write a pending request's note: %w", err)
@@ -71,23 +76,65 @@ func Journey(r *Record, key string, c *oauth.Client) (oauth.Request, error) {
 		Approve: &journey.Approve{Kind: r.Kind, Code: r.Code, Message: r.Message, Place: r.Place}, Context: note}}, nil
 }
 
-// Grant makes the grant that the deciding journey's last transaction writes; ok is false when the person approved nothing. It does not rest on the
-// session of the browser they decided in: what waits is elsewhere.
-func Grant(v *verdict.Verdict, note json.RawMessage, now time.Time) (g identity.Grant, ok bool, err error) {
+// Approve is what the deciding journey's last transaction writes when the person said yes: the grant, that the request is decided, which one
+// journey can write only, and what its client is told. It is nothing when they did not, when it is too late, or when it was decided elsewhere.
+func (s *Store) Approve(ctx context.Context, v *verdict.Verdict, note json.RawMessage, now time.Time) ([]identity.Write, []journey.Message, error) {
 	n, err := read(note)
+	if err != nil || !approves(n, v) {
+		return nil, nil, err
+	}
+	if open, err := s.open(ctx, n, now); err != nil || !open {
+		return nil, nil, err
+	}
+	g, err := grant(n, v, now)
 	if err != nil {
-		return g, false, err
+		return nil, nil, err
 	}
-	if !approves(n, v) {
-		return g, false, nil
+	told, err := n.tell(Approved, g.ID, now)
+	return []identity.Write{n.decided(), identity.PutGrant{Grant: g}}, told, err
+}
+
+// Refuse is what the transaction of a denied journey writes when that decides the request.
+func (s *Store) Refuse(ctx context.Context, d journey.Denial, note json.RawMessage, now time.Time) ([]identity.Write, []journey.Message, error) {
+	n, err := read(note)
+	if err != nil || d.Code != oauth.AccessDenied {
+		return nil, nil, err
 	}
+	if open, err := s.open(ctx, n, now); err != nil || !open {
+		return nil, nil, err
+	}
+	told, err := n.tell(Refused, "", now)
+	return []identity.Write{n.decided()}, told, err
+}
+
+// open reports whether there is something to decide still. Two journeys may both be told so; the ledger lets one decide.
+func (s *Store) open(ctx context.Context, n *Note, now time.Time) (bool, error) {
+	if now.Unix() >= n.Expires {
+		return false, nil
+	}
+	_, err := s.Look(ctx, n.Key, now)
+	if errors.Is(err, ErrGone) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// decided uses the request up in the ledger: whoever comes second has decided nothing.
+func (n *Note) decided() identity.Write { return used(n.Key, n.Expires) }
+
+func used(key string, expires int64) identity.Write {
+	return identity.Consume{Space: "pending", ID: key, Expires: time.Unix(expires, 0).Add(time.Hour)}
+}
+
+// grant does not rest on the session of the browser they decided in: what waits is elsewhere.
+func grant(n *Note, v *verdict.Verdict, now time.Time) (g identity.Grant, err error) {
 	request, err := json.Marshal(oauth.Asked{Resources: n.Resources})
 	if err != nil {
-		return g, false, fmt.Errorf("make a grant: %w", err)
+		return g, fmt.Errorf("make a grant: %w", err)
 	}
 	kept, err := json.Marshal(oauth.ProvedBy(v))
 	if err != nil {
-		return g, false, fmt.Errorf("make a grant: %w", err)
+		return g, fmt.Errorf("make a grant: %w", err)
 	}
 	var scope []string
 	for _, s := range n.Scope {
@@ -96,7 +143,7 @@ func Grant(v *verdict.Verdict, note json.RawMessage, now time.Time) (g identity.
 		}
 	}
 	return identity.Grant{ID: v.Journey, Client: n.Client, Account: v.Subject, Flow: v.Flow, Scope: scope, Redirect: Redirect(n.Key), Request: request, Verdict: kept,
-		Offline: n.Offline && slices.Contains(scope, "offline_access"), Created: now, Expires: now.Add(time.Duration(n.Absolute) * time.Second)}, true, nil
+		Offline: n.Offline && slices.Contains(scope, "offline_access"), Created: now, Expires: now.Add(time.Duration(n.Absolute) * time.Second)}, nil
 }
 
 // approves judges once more what the engine judged: whom, how well proved, and that they were asked and said yes.

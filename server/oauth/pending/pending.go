@@ -48,12 +48,24 @@ type Record struct {
 	Expires   int64    `json:"x"`            // seconds since 1970
 	State     string   `json:"st,omitempty"`
 	Grant     string   `json:"g,omitempty"`
+
+	Delivery string        `json:"d,omitempty"`  // how the client hears of the decision; poll when empty
+	Confirm  oauth.Confirm `json:"cn,omitzero"`  // what pushed tokens are bound to
+	Box      []byte        `json:"bx,omitempty"` // what telling the client takes, sealed
+	Token    string        `json:"-"`            // client_notification_token; Add seals it
 }
 
 // Store keeps records under the hash of their secret.
 type Store struct {
 	Transient transient.Store
 	Random    io.Reader
+	Sealer    Sealer // of what telling a client takes; nil where nobody is told
+}
+
+// Sealer seals what is kept for later under the key of its record.
+type Sealer interface {
+	Seal(plain, aad []byte) []byte
+	Open(sealed, aad []byte) ([]byte, error)
 }
 
 // Errors a waiting client is told (RFC 8628 §3.5, CIBA §11).
@@ -83,6 +95,13 @@ func (s *Store) Add(ctx context.Context, r *Record, now time.Time) (secret, key 
 	}
 	secret = base64.RawURLEncoding.EncodeToString(b)
 	key = Key(secret)
+	if r.Token != "" {
+		plain, err := json.Marshal(boxed{secret, r.Token})
+		if err != nil {
+			return "", "", fmt.Errorf("write a pending request: %w", err)
+		}
+		r.Box = s.Sealer.Seal(plain, []byte(key))
+	}
 	return secret, key, s.put(ctx, key, r, 0, now)
 }
 

@@ -66,6 +66,7 @@ type granted struct {
 	refresh int64 // generation of the refresh token to hand out, 0 for none
 	nonce   string
 	kind    string
+	pushed  string   // auth_req_id of a request whose tokens are pushed
 	swapped *swapped // what a token exchange decided, nil for other grant types
 }
 
@@ -175,15 +176,20 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	if err != nil {
 		return nil, c, err
 	}
-	g.kind = name
-	if g.live != nil {
-		if ok, err := oauth.Stands(ctx, h.Clients.Clients, c, g.live); err != nil || !ok {
-			return nil, c, cmp.Or(err, error(errGrant))
-		}
-		g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(s string) bool { return !c.May(s) })
-	}
-	body, err := h.issue(ctx, q, g)
+	body, err := h.hand(ctx, q, g, name)
 	return body, c, err
+}
+
+// hand gives out what a grant type allowed, if that still holds at this door.
+func (h *Handler) hand(ctx context.Context, q *request, g *granted, kind string) ([]byte, error) {
+	g.kind = kind
+	if g.live != nil {
+		if ok, err := oauth.Stands(ctx, h.Clients.Clients, q.client, g.live); err != nil || !ok {
+			return nil, cmp.Or(err, error(errGrant))
+		}
+		g.scopes = slices.DeleteFunc(slices.Clone(g.scopes), func(s string) bool { return !q.client.May(s) })
+	}
+	return h.issue(ctx, q, g)
 }
 
 var errGrant = oauth.Fail(oauth.InvalidGrant, "The code or token is not valid, has expired, or was issued to another client.")

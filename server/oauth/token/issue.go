@@ -136,11 +136,6 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	if openid {
-		if idToken, err = h.idToken(ctx, q, g, access, values[claims.IDToken]); err != nil {
-			return nil, err
-		}
-	}
 	if g.refresh > 0 {
 		t := tokens.Refresh{Grant: g.live.Grant.ID, Generation: g.refresh}
 		if !c.Confidential() {
@@ -148,9 +143,17 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 		}
 		refresh = h.Tokens.SealRefresh(t, q.now)
 	}
+	if openid {
+		if idToken, err = h.idToken(ctx, q, g, access, refresh, values[claims.IDToken]); err != nil {
+			return nil, err
+		}
+	}
 	b := answer(access, a.Confirm.Type(), idToken, refresh, a.Expires.Sub(q.now), g.scopes, granted)
 	if g.swapped != nil {
 		b = append(append(append(b[:len(b)-1], `,"issued_token_type":"`...), g.swapped.issued...), `"}`...)
+	}
+	if g.pushed != "" {
+		b = append(append(append(b[:len(b)-1], `,"auth_req_id":"`...), g.pushed...), `"}`...) // base64url, as we made it
 	}
 	return b, nil
 }
@@ -175,7 +178,7 @@ func auth(g *granted) map[string]any {
 
 // idToken makes an ID token (OpenID Connect Core §2). Its one audience is the client, so azp is not due. A refreshed one has no nonce
 // (§12.2) and keeps auth_time.
-func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access string, values map[string]json.RawMessage) (string, error) {
+func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access, refresh string, values map[string]json.RawMessage) (string, error) {
 	own := auth(g)
 	own["iss"] = string(h.Issuer)
 	own["sub"] = h.Tokens.Subject(q.client, g.live.Account.ID)
@@ -189,6 +192,7 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access st
 	}
 	own["jti"] = number
 	h.Tokens.ActingFor(q.client, tokens.Acting{MayAct: q.client.MayAct}).Say(own)
+	g.vouch(own, q.client.IDTokenAlg, refresh)
 	if g.nonce != "" {
 		own["nonce"] = g.nonce
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/stile-id/stile/server/oauth/pending"
 )
 
+var errPushed = oauth.Fail(oauth.UnauthorizedClient, "The client is sent its tokens and may not ask for them.")
+
 // waiting answers a client that asks what became of a request that a person decides elsewhere (RFC 8628 §3.4, CIBA §10.1). Whether the grant was
 // redeemed before, the ledger decides: it is bound to the secret that only this client was given.
 func waiting(kind, param string) grant {
@@ -20,6 +22,9 @@ func waiting(kind, param string) grant {
 		}
 		if h.Pending == nil {
 			return nil, errGrant
+		}
+		if kind == pending.Backchannel && q.client.Backchannel.Delivers() == oauth.DeliverPush {
+			return nil, errPushed
 		}
 		id, key, err := h.Pending.Poll(ctx, kind, text, q.client.ID, q.now)
 		if err != nil {

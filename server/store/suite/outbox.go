@@ -18,6 +18,7 @@ import (
 func Outbox(t *testing.T, open Open) {
 	t.Run("messages", func(t *testing.T) { messages(t, open) })
 	t.Run("senders at once take each message once", func(t *testing.T) { claimRace(t, open) })
+	t.Run("messages wait until they are due", func(t *testing.T) { messagesDue(t, open) })
 	t.Run("messages expire", func(t *testing.T) { messagesExpire(t, open) })
 }
 
@@ -36,6 +37,20 @@ func send(t *testing.T, s *sql.Store, n int, expires time.Time) {
 			Created: expect.Start.Add(time.Duration(i) * time.Second), Expires: expires})
 	}
 	expect.OK(t, s.Commit(expect.Within(t), turn))
+}
+
+func messagesDue(t *testing.T, open Open) {
+	s, ctx := open(t, fixed), expect.Within(t)
+	turn, due := Turn("due", 1), expect.Start.Add(5*time.Minute)
+	for id, at := range map[string]time.Time{"later": due, "at once": {}, "long past": expect.Start.Add(-time.Hour)} {
+		turn.Outbox = append(turn.Outbox, journey.Message{ID: id, Kind: "mail", Body: json.RawMessage(`{}`), Created: expect.Start, Due: at, Expires: due.Add(time.Hour)})
+	}
+	expect.OK(t, s.Commit(ctx, turn))
+	for i, at := range []time.Time{due.Add(-time.Microsecond), due} { // a lease of no length: what is due is claimed each time
+		list, err := s.Claim(ctx, "mail", at, time.Microsecond, 10)
+		expect.OK(t, err)
+		expect.Equal(t, "messages due at "+at.String(), len(list), 2+i)
+	}
 }
 
 func messages(t *testing.T, open Open) {

@@ -33,9 +33,13 @@ func (l Ledger) seal(messages []journey.Message) ([]sealed, error) {
 
 func put(tx *database.Tx, messages []sealed) error {
 	for _, m := range messages {
+		due := m.Created
+		if m.Due.After(due) {
+			due = m.Due
+		}
 		if _, err := tx.Exec(`INSERT INTO outbox (id, kind, body, created, expires, due, attempts, cause, done)
-			VALUES ($1, $2, $3, $4, $5, $4, 0, '', 0)`,
-			m.ID, m.Kind, m.body, database.Micros(m.Created), database.Micros(m.Expires)); err != nil {
+			VALUES ($1, $2, $3, $4, $5, $6, 0, '', 0)`,
+			m.ID, m.Kind, m.body, database.Micros(m.Created), database.Micros(m.Expires), database.Micros(due)); err != nil {
 			return fmt.Errorf("put message: %w", err)
 		}
 	}
