@@ -1,17 +1,22 @@
 package app_test
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -702,5 +707,68 @@ func TestRule05_AnAppsJourneyIsNoBrowsers(t *testing.T) {
 		got, _ = n.send("/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {"phone"}, "refresh_token": {thing}})
 		refused(t, name+" as a refresh token", got, "invalid_grant")
 		v.must(http.MethodGet, "/authorize?"+url.Values{"client_id": {"phone"}, "request_uri": {thing}, "redirect_uri": {"com.example.phone:/cb"}}.Encode(), nil, http.StatusSeeOther)
+	}
+}
+
+// TestGuide_AppsThatAskPeopleByThemselves: the conversation of docs/guides/apps.md is what happens: its settings are served, its commands are typed, and they print what it shows.
+func TestGuide_AppsThatAskPeopleByThemselves(t *testing.T) {
+	const path = "../../docs/guides/apps.md"
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not here")
+	}
+	guide := string(raw)
+	_, section, _ := strings.Cut(guide, "## Apps that ask people by themselves\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var base string
+	variables := map[string]string{}
+	commands := 0
+	for _, b := range blocks(section) {
+		if b.language == "yaml" {
+			p := serveText(t, t.TempDir(), func(base, listen string) string {
+				text := strings.Replace(productSettings(base, listen, ""), "clients:\n", b.text, 1)
+				return strings.Replace(text, "issuer: http://127.0.0.1:", "issuer: http://localhost:", 1)
+			})
+			base = strings.Replace(p.base, "127.0.0.1", "localhost", 1)
+			continue
+		}
+		end := strings.Index(regexp.MustCompile(`\\\n`).ReplaceAllString(b.text, "\\ "), "\n")
+		line, want := b.text[:end], b.text[end+1:]
+		c := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(strings.TrimPrefix(line, "$ "), "https://id.example.com", base))
+		for name, value := range variables {
+			c.Env = append(c.Env, name+"="+value)
+		}
+		c.Env = append(c.Env, "PATH="+os.Getenv("PATH"))
+		out, err := c.Output()
+		if err != nil {
+			t.Fatal(line, err)
+		}
+		var m map[string]any
+		var shown bytes.Buffer
+		if err := errors.Join(json.Unmarshal(out, &m), json.Indent(&shown, out, "", "  ")); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		variables["SESSION"], _ = m["auth_session"].(string)
+		variables["CODE"], _ = m["authorization_code"].(string)
+		got := regexp.MustCompile(`"(auth_session|authorization_code|access_token|refresh_token|id_token|challenge)": "[^"]+"`).ReplaceAllString(shown.String(), `"$1": "…"`) + "\n"
+		got = regexp.MustCompile(`("auth_session_expires_in": )\d+`).ReplaceAllString(got, "${1}1800")
+		got = strings.ReplaceAll(strings.ReplaceAll(got, base, "https://id.example.com"), `"localhost"`, `"id.example.com"`)
+		commands++
+		if *update {
+			guide = strings.Replace(guide, "```console\n"+b.text+"```", "```console\n"+line+"\n"+got+"```", 1)
+		} else if got != want {
+			t.Errorf("`%s` prints\n%s\nthe guide shows\n%s", line, got, want)
+		}
+	}
+	if commands != 5 || variables["CODE"] != "" {
+		t.Errorf("%d commands, %v", commands, variables)
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(guide), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
