@@ -122,10 +122,12 @@ func (n *native) send(path string, f url.Values, change ...func(*http.Request)) 
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	n.nonce = cmp.Or(a.header.Get("DPoP-Nonce"), n.nonce)
-	if n.key != nil && strings.Contains(a.body, "use_dpop_nonce") { // the server is too young to know which proofs were used
-		time.Sleep(50 * time.Millisecond)
-		return n.send(path, f, change...)
+	if n.key != nil {
+		n.nonce = cmp.Or(a.header.Get("DPoP-Nonce"), n.nonce)
+		if strings.Contains(a.body, "use_dpop_nonce") { // the server is too young to know which proofs were used
+			time.Sleep(50 * time.Millisecond)
+			return n.send(path, f, change...)
+		}
 	}
 	out := map[string]any{}
 	if err := json.Unmarshal([]byte(a.body), &out); err != nil {
@@ -639,7 +641,12 @@ func TestS072_FiftyParallelAnswersGiveOneResult(t *testing.T) {
 		answers := make([]map[string]any, 50)
 		var wg sync.WaitGroup
 		for i := range answers {
-			wg.Go(func() { answers[i], _ = n.send("/authorize-challenge", form) })
+			wg.Go(func() {
+				a, err := n.v.send(http.MethodPost, "/authorize-challenge", form)
+				if err = errors.Join(err, json.Unmarshal([]byte(a.body), &answers[i])); err != nil {
+					t.Error(err)
+				}
+			})
 		}
 		wg.Wait()
 		var codes []any

@@ -222,3 +222,61 @@ func FuzzChallengeFields(f *testing.F) {
 		}
 	})
 }
+
+// TestS075_OneSessionIsAnsweredSoOften: the draft's limit on one auth_session (§9.3), beside those on guessing.
+func TestS075_OneSessionIsAnsweredSoOften(t *testing.T) {
+	w := newWorld(t, withPhones)
+	s, other := w.challenged("phone"), w.challenged("phone")
+	wrong := right(s, "fields", `{"password":"wrong"}`)
+	tries := 0
+	for ; tries < 200; tries++ {
+		if status, _ := w.challenge(wrong); status == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if tries != 120 {
+		t.Errorf("%d answers a minute", tries)
+	}
+	if status, m := w.challenge(right(other)); status != 200 {
+		t.Errorf("another journey: %d %v", status, m)
+	}
+	w.pass(time.Minute)
+	if status, m := w.challenge(right(s)); status != 200 {
+		t.Errorf("a minute later: %d %v", status, m)
+	}
+}
+
+// TestChallenge_OtherOrigins: as at the token endpoint: a page may call if its client registered its origin, and cookies never count.
+func TestChallenge_OtherOrigins(t *testing.T) {
+	w := newWorld(t, withPhones)
+	for origin, want := range map[string]string{"https://spa.example": "https://spa.example", "https://evil.example": ""} {
+		r := httptest.NewRequest(http.MethodOptions, issuer+"/authorize-challenge", nil)
+		r.Header.Set("Origin", origin)
+		if rec := w.send(r); rec.Code != http.StatusNoContent || rec.Header().Get("Access-Control-Allow-Origin") != want || rec.Header().Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s: %d %v", origin, rec.Code, rec.Header())
+		}
+		r = post("/authorize-challenge", form("client_id", "phone", "auth_session", w.challenged("phone")))
+		r.Header.Set("Origin", origin)
+		if rec := w.send(r); rec.Header().Get("Access-Control-Allow-Origin") != "" { // another client's origin
+			t.Errorf("%s: %v", origin, rec.Header())
+		}
+	}
+}
+
+// TestS070_Settings: the setting is for first-party apps that sign people in by codes, and says so before anything starts.
+func TestS070_Settings(t *testing.T) {
+	good := withPhones(nil)[0]
+	if _, problems := client.Check(good); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for name, change := range map[string]func(*oauth.Client){"a third party": func(c *oauth.Client) { c.FirstParty = false }, "no codes": func(c *oauth.Client) {
+		c.Auth, c.Secrets, c.GrantTypes, c.Redirects = oauth.AuthBasic, []string{client.Kept(secret)}, []string{oauth.GrantCredentials}, nil
+	}} {
+		c := good
+		change(&c)
+		_, problems := client.Check(c)
+		if len(problems) != 1 || !strings.Contains(problems[0].Error(), "challenge is for first-party clients") {
+			t.Errorf("%s: %v", name, problems)
+		}
+	}
+}
