@@ -34,7 +34,7 @@ func Approve() action.Action {
 func approvePrompt(v action.View) *action.Prompt {
 	r := v.Request()
 	yes := action.T("approve.yes")
-	p := &action.Prompt{Title: action.T("approve.title", "client", r.ClientName), Submit: &yes, Equal: &action.Button{Name: "refuse", Label: action.T("approve.no")}}
+	p := &action.Prompt{Title: action.T("approve.title", "client", r.ClientName), Submit: &yes, Browser: true, Equal: &action.Button{Name: "refuse", Label: action.T("approve.no")}}
 	if a := r.Approve; a != nil {
 		switch {
 		case a.Code != "":

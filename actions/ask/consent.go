@@ -56,7 +56,7 @@ func Consent(d identity.Directory) action.Action {
 
 func consentPrompt(client string, scopes []string) *action.Prompt {
 	yes := action.T("consent.allow")
-	p := &action.Prompt{Title: action.T("consent.title", "client", client), Submit: &yes,
+	p := &action.Prompt{Title: action.T("consent.title", "client", client), Submit: &yes, Browser: true,
 		Equal: &action.Button{Name: "refuse", Label: action.T("consent.refuse")}}
 	for _, s := range scopes {
 		p.Rows = append(p.Rows, action.Row{Lines: []action.Text{action.T("scope."+s, "scope", s)}})

@@ -24,6 +24,8 @@ type Prompt struct {
 	Back   bool            `json:"back,omitempty"`   // filled in by the engine: `back` would lead somewhere
 	Switch bool            `json:"switch,omitempty"` // "Not you?" on the account line: input action `restart`
 	Policy *PasswordUI     `json:"policy,omitempty"` // with a new_password field
+	// Browser: only the person's own browser may answer, because an app must not give this answer for them (consent).
+	Browser bool `json:"browser,omitempty"`
 }
 
 // Text is wording by key (docs/design/pages.md §5) or an author's own words by language ("" is the default language). Args fill placeholders.
@@ -133,6 +135,9 @@ type PasswordUI struct {
 	Min int `json:"min"`
 	Max int `json:"max"`
 }
+
+// NeedsBrowser reports whether an app that shows prompts by itself can go no further: the prompt leads to another site, or may only be answered in a browser.
+func (p *Prompt) NeedsBrowser() bool { return p.Leave != nil || p.Browser }
 
 // Offers reports whether the prompt offers the input action: "" for the primary, a button's name, or an engine word it shows.
 func (p *Prompt) Offers(name, value string) bool {

@@ -51,6 +51,7 @@ type Request struct {
 	Session      string          `json:"session,omitempty"`    // public id of the session the browser came with; its evidence is read, aged, by session.check
 	Details      json.RawMessage `json:"authorization_details,omitempty"`
 	Theme        string          `json:"theme,omitempty"`
+	Native       bool            `json:"native,omitempty"`  // walked by an app without a browser: each answer rotates the binding, and what needs a browser is not answered
 	Approve      *Approve        `json:"approve,omitempty"` // what waits elsewhere for the person's word
 	Context      json.RawMessage `json:"ctx,omitempty"`     // the authorization server's own note; neither steps nor hooks see it
 }

@@ -38,7 +38,7 @@ func (e *Engine) show(ctx context.Context, h Handle) (Reply, error) {
 	}
 	who := holds(j, h.Binding, now)
 	switch {
-	case who == stranger:
+	case who == stranger, outlived(j, who):
 		return Reply{}, ErrGone
 	case who == previous && j.Ending != nil:
 		return Reply{}, ErrFinished
@@ -91,6 +91,9 @@ func (e *Engine) answer(ctx context.Context, h Handle, in Input, counted map[str
 	}
 	if repeats(j, in, sum, h.Binding) {
 		return e.again(ctx, j, version, h, now)
+	}
+	if outlived(j, who) {
+		return Reply{}, ErrGone
 	}
 	if who == previous || j.Ending != nil || in.Revision != AnyRevision && in.Revision < j.Revision && in.Revision > 0 {
 		if who == previous && j.Ending != nil {
@@ -162,6 +165,9 @@ func (e *Engine) take(ctx context.Context, j *journey.Journey, in Input, now tim
 			w.back = &trail.Back{To: step, Kept: len(j.State.Trail)}
 			return w, w.Run(ctx, step, nil)
 		}
+	}
+	if j.Request.Native && prompt.NeedsBrowser() {
+		return nil, &BadInput{"step", "only a browser can answer this"}
 	}
 	answer, err := accept(&prompt, in)
 	if err != nil {

@@ -58,6 +58,10 @@ func holds(j *journey.Journey, binding string, now time.Time) holder {
 	return stranger
 }
 
+// outlived: an app's previous binding is good for repeating the answer it came with, and for nothing else. A browser's shows the current prompt, because a
+// person may press Reload; an app does not.
+func outlived(j *journey.Journey, who holder) bool { return who == previous && j.Request.Native }
+
 // rotate gives the journey a new binding in the place of old and returns it; the old one shows the current prompt for a minute.
 func (e *Engine) rotate(j *journey.Journey, old string, now time.Time) (string, error) {
 	seed := make([]byte, 16)

@@ -19,7 +19,7 @@ func (w *turn) settle(ctx context.Context, version int64, sum []byte, h Handle) 
 	w.Journey.Revision++
 	w.Journey.Last = &journey.Decided{Digest: sum, Binding: hashed(h.Binding)}
 	seen(w.Journey)
-	if w.Set || w.Journey.Ending != nil {
+	if w.Set || w.Journey.Ending != nil || w.Journey.Request.Native {
 		var err error
 		if w.binding, err = w.e.rotate(w.Journey, h.Binding, w.Now); err != nil {
 			return err
@@ -139,8 +139,12 @@ func (e *Engine) recover(ctx context.Context, h Handle, in Input, sum []byte, de
 	if repeats(j, in, sum, h.Binding) {
 		return e.again(ctx, j, version, h, now)
 	}
-	if holds(j, h.Binding, now) == stranger || j.Ending != nil {
+	who := holds(j, h.Binding, now)
+	if who == stranger || j.Ending != nil {
 		return Reply{}, ErrFinished
+	}
+	if outlived(j, who) {
+		return Reply{}, ErrGone
 	}
 	r, err := e.shown(ctx, j, version, now)
 	r.Stale = true

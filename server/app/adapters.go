@@ -8,6 +8,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/journey"
+	"github.com/stile-id/stile/engine/run"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/engine/walk"
@@ -17,18 +18,24 @@ import (
 // authenticator is the one door between the wings, seen from the authorization server.
 type authenticator struct{ s *Server }
 
-// Begin implements oauth.Authenticator.
-func (a authenticator) Begin(ctx context.Context, r oauth.Request) (oauth.Started, error) {
+// start begins a journey, if the address it is begun from has not begun too many.
+func (a authenticator) start(ctx context.Context, r oauth.Request) (run.Reply, error) {
 	if l := a.s.file.Limits.Journeys; l != nil && l.Burst > 0 && r.Journey.IP != "" {
 		ok, _, err := a.s.transient.Take(ctx, "begun:"+r.Journey.IP, transient.Limit{Burst: l.Burst, Per: time.Duration(l.Per)}, a.s.now())
 		if err != nil {
-			return oauth.Started{}, fmt.Errorf("limit: %w", err)
+			return run.Reply{}, fmt.Errorf("limit: %w", err)
 		}
 		if !ok {
-			return oauth.Started{}, fmt.Errorf("too many journeys begun from one address: %w", action.ErrBusy)
+			return run.Reply{}, fmt.Errorf("too many journeys begun from one address: %w", action.ErrBusy)
 		}
 	}
 	_, reply, err := a.s.Engine.Begin(ctx, r.Flow, r.Journey)
+	return reply, err
+}
+
+// Begin implements oauth.Authenticator.
+func (a authenticator) Begin(ctx context.Context, r oauth.Request) (oauth.Started, error) {
+	reply, err := a.start(ctx, r)
 	if err != nil {
 		return oauth.Started{}, err
 	}

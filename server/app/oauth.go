@@ -15,6 +15,7 @@ import (
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/app/certificates"
+	"github.com/stile-id/stile/server/app/native"
 	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/app/waiting"
@@ -25,6 +26,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/bff"
+	"github.com/stile-id/stile/server/oauth/challenge"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
@@ -116,6 +118,8 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
 	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
+	(&challenge.Handler{Issuer: issuer, Clients: auth, Requests: front, Sender: from, Sessions: challenge.NewSessions(s.master), Limits: s.transient, Address: address, Now: s.now, Log: s.log,
+		Journeys: &native.Room{Start: authenticator{s}.start, Journeys: s.journeys, Pages: s.pages}}).Mount(r)
 	s.journeys.Finish = s.waiting.Finish(front, registry)
 	desk := pending.Desk{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log}
 	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Objects: objects, Sender: from, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Account: s.account})

@@ -74,24 +74,32 @@ func (s *Journeys) show(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Journeys) answer(w http.ResponseWriter, r *http.Request) {
-	if wait := s.Failures.Blocked(r.Context(), web.Address(r.Context())); wait > 0 {
-		s.Pages.Problem(w, r, web.Problem{Status: http.StatusTooManyRequests, ID: "too-many", Reference: web.RequestID(r.Context())})
-		return
-	}
 	in, err := input(w, r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	reply, err := s.Engine.Answer(r.Context(), s.handle(r), in)
+	reply, err := s.Take(r.Context(), s.handle(r), in)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	if reply.Prompt != nil && !reply.Stale && guessed(reply.Prompt) {
-		s.Failures.Count(r.Context(), web.Address(r.Context()))
-	}
 	s.give(w, r, reply, true)
+}
+
+// ErrBlocked: too many wrong answers came from the request's network address.
+var ErrBlocked = errors.New("journeys: too many wrong answers from this address")
+
+// Take gives an answer to its journey, whichever face it came by, and counts what looks like guessing by the request's network address.
+func (s *Journeys) Take(ctx context.Context, h run.Handle, in run.Input) (run.Reply, error) {
+	if s.Failures.Blocked(ctx, web.Address(ctx)) > 0 {
+		return run.Reply{}, ErrBlocked
+	}
+	reply, err := s.Engine.Answer(ctx, h, in)
+	if err == nil && reply.Prompt != nil && !reply.Stale && guessed(reply.Prompt) {
+		s.Failures.Count(ctx, web.Address(ctx))
+	}
+	return reply, err
 }
 
 func guessed(p *action.Prompt) bool {
@@ -193,6 +201,8 @@ func (s *Journeys) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, run.ErrGone):
 		p.Status, p.ID = http.StatusGone, "expired"
+	case errors.Is(err, ErrBlocked):
+		p.Status, p.ID = http.StatusTooManyRequests, "too-many"
 	case errors.Is(err, run.ErrFinished):
 		p.Status, p.ID = http.StatusGone, "finished"
 	case errors.As(err, &bad):

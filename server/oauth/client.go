@@ -99,6 +99,7 @@ type Client struct {
 	Scopes         []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`
 	Flows          Flows     `json:"flows,omitzero" jsonschema_description:"Flows this client may start."`
 	FirstParty     bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`
+	Challenge      bool      `json:"challenge,omitempty" jsonschema_description:"A first-party app that asks people by itself, without a browser, at the authorization challenge endpoint."`
 	Consent        string    `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what the client may have. Default: skip for first-party clients, else ask."`
 	Format         string    `json:"token_format,omitempty" jsonschema:"enum=opaque,enum=jwt" jsonschema_description:"Form of access tokens. Default: opaque."`
 	TokenAlg       string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`

@@ -57,6 +57,10 @@ const (
 	InvalidDetails       = "invalid_authorization_details" // RFC 9396 §5
 	InvalidProof         = "invalid_dpop_proof"            // RFC 9449 §5
 	UseNonce             = "use_dpop_nonce"                // RFC 9449 §8
+
+	InsufficientAuthorization = "insufficient_authorization" // OAuth 2.0 for First-Party Applications, draft-04 §5.2.2
+	InvalidSession            = "invalid_session"
+	RedirectToWeb             = "redirect_to_web"
 )
 
 // Status is the HTTP status that goes with a code on a direct answer.

@@ -101,4 +101,5 @@ const (
 	DevicePath              = "/device" // where people type codes in
 	BackchannelPath         = "/bc-authorize"
 	ApprovePath             = "/approve" // where links of backchannel requests lead
+	ChallengePath           = "/authorize-challenge"
 )

@@ -9,7 +9,9 @@ import (
 
 	"golang.org/x/text/language"
 
+	"github.com/stile-id/stile/server/pages/spoken"
 	"github.com/stile-id/stile/server/pages/words"
+	"github.com/stile-id/stile/server/web"
 )
 
 const languageFor = 365 * 24 * time.Hour
@@ -33,6 +35,13 @@ func (p *Pages) language(w http.ResponseWriter, r *http.Request, at string, aske
 		before = []language.Tag{kept.Tag}
 	}
 	return p.catalogue.Match(words.Tags(asked), before, words.Accept(r.Header.Get("Accept-Language")))
+}
+
+// Spoken is a prompt in the words of one language, for an app that shows it by itself: in the first language asked for by the client that there is, else one the
+// request accepts. No cookie is read and none is set.
+func (p *Pages) Spoken(r *http.Request, page web.Page) spoken.Prompt {
+	l := p.catalogue.Match(words.Tags(page.Locale), words.Accept(r.Header.Get("Accept-Language")))
+	return spoken.Of(page.Prompt, p.catalogue.Speak(l, p.look(page.Theme).words, p.brand(page.Name)))
 }
 
 // place names a page in a cookie without telling which.

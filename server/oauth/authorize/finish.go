@@ -40,6 +40,8 @@ type Note struct {
 	IDTokenClaims  []string        `json:"ci,omitempty"`
 	UserinfoClaims []string        `json:"cu,omitempty"`
 	Details        json.RawMessage `json:"d,omitempty"`
+	Web            [][2]string     `json:"w,omitempty"` // the request itself, for the browser that an app may have to open
+	Signed         bool            `json:"ws,omitempty"`
 	Started        int64           `json:"t"` // seconds since 1970
 	Absolute       int64           `json:"a"` // seconds a grant lives
 }

@@ -120,8 +120,8 @@ func consent(_ context.Context, _ *Handler, q *request) error {
 	return nil
 }
 
-// browser notes who asks from where.
-func browser(_ context.Context, h *Handler, q *request) error {
+// asker notes who asks from where.
+func asker(_ context.Context, h *Handler, q *request) error {
 	j := &q.journey
 	j.Client, j.ClientName, j.Theme = q.client.ID, q.client.Name, q.client.Theme
 	if h.Address != nil {
@@ -131,13 +131,18 @@ func browser(_ context.Context, h *Handler, q *request) error {
 	}
 	agent := []rune(strings.ToValidUTF8(q.http.UserAgent(), ""))
 	j.UserAgent = string(agent[:min(len(agent), 200)])
-	if h.Session != nil {
-		j.Session = h.Session(q.http)
-	}
 	n := &q.note
 	n.Absolute = int64(q.client.AbsoluteFor().Seconds())
 	if !slices.Contains(q.client.GrantTypes, oauth.GrantRefresh) {
 		n.Absolute = int64((q.client.CodeFor() + q.client.AccessFor()).Seconds())
+	}
+	return nil
+}
+
+// session notes what the browser's session has proved before.
+func session(_ context.Context, h *Handler, q *request) error {
+	if h.Session != nil {
+		q.journey.Session = h.Session(q.http)
 	}
 	return nil
 }

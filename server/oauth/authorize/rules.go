@@ -15,6 +15,7 @@ import (
 
 // request is an authorization request on its way through the rules: what came in, and what it becomes.
 type request struct {
+	at      place
 	params  wire.Params
 	signed  bool // the parameters come from an object that the client signed
 	http    *http.Request
@@ -30,9 +31,11 @@ type request struct {
 type place int
 
 const (
-	front place = 1 << iota // the authorization endpoint, where a browser asks
-	ahead                   // the pushed request endpoint, where the client asks by itself
-	both  = front | ahead
+	front  place = 1 << iota // the authorization endpoint, where a browser asks
+	ahead                    // the pushed request endpoint, where the client asks by itself
+	direct                   // the authorization challenge endpoint, where an app asks that needs no browser
+	both   = front | ahead
+	all    = front | ahead | direct
 )
 
 // rule is one rule of the specifications: its name, the endpoints it applies to, and its check, nothing more.
@@ -46,38 +49,42 @@ type rule struct {
 // the redirect URI on, failures at the authorization endpoint travel there, and from the response mode on, in its way.
 func rules() []rule {
 	return []rule{
-		{"one source", both, oneSource},
-		{"no reference", ahead, noReference},
+		{"first party", direct, firstParty},
+		{"one source", all, oneSource},
+		{"no reference", ahead | direct, noReference},
 		{"pushed request", front, pushedRequest},
 		{"pushing required", front, pushingRequired},
-		{"request object", both, requestObject},
-		{"signing required", both, signingRequired},
+		{"request object", all, requestObject},
+		{"signing required", all, signingRequired},
 		{"redirect uri", both, redirectURI},
-		{"response mode", both, responseMode},
-		{"state", both, stateLength},
-		{"registration", both, registration},
-		{"response type", both, responseType},
-		{"pkce", both, pkce},
-		{"dpop key", both, dpopKey},
-		{"scope", both, scope},
-		{"nonce", both, nonce},
-		{"resource", both, resource},
-		{"authorization details", both, richDetails},
-		{"prompt", both, prompt},
-		{"max age", both, maxAge},
-		{"claims", both, claimsParameter},
-		{"acr values", both, acrValues},
-		{"id token hint", both, idTokenHint},
-		{"login hint", both, loginHint},
-		{"locales", both, locales},
-		{"consent", both, consent},
-		{"browser", front, browser},
-		{"flow", both, pickFlow},
+		{"no redirect", direct, noRedirect},
+		{"response mode", all, responseMode},
+		{"state", all, stateLength},
+		{"registration", all, registration},
+		{"response type", all, responseType},
+		{"pkce", all, pkce},
+		{"dpop key", all, dpopKey},
+		{"scope", all, scope},
+		{"nonce", all, nonce},
+		{"resource", all, resource},
+		{"authorization details", all, richDetails},
+		{"prompt", all, prompt},
+		{"max age", all, maxAge},
+		{"claims", all, claimsParameter},
+		{"acr values", all, acrValues},
+		{"id token hint", all, idTokenHint},
+		{"login hint", all, loginHint},
+		{"locales", all, locales},
+		{"consent", all, consent},
+		{"asker", front | direct, asker},
+		{"session", front, session},
+		{"flow", all, pickFlow},
 	}
 }
 
 // treat applies the rules of an endpoint.
 func (h *Handler) treat(ctx context.Context, at place, q *request) error {
+	q.at = at
 	for _, r := range rules() {
 		if r.at&at == 0 {
 			continue
@@ -156,11 +163,11 @@ func responseType(_ context.Context, _ *Handler, q *request) error {
 }
 
 // pkce wants a S256 challenge of everybody (RFC 7636, RFC 9700 §2.1.1); only a confidential client under the OpenID certification
-// profile may leave it out. plain is refused, and so is a challenge without a method, which would mean plain.
+// profile may leave it out, and not where nothing else binds the code to who asked. plain is refused, and so is a challenge without a method, which would mean plain.
 func pkce(_ context.Context, _ *Handler, q *request) error {
 	challenge, method := q.params.Get("code_challenge"), q.params.Get("code_challenge_method")
 	switch {
-	case challenge == "" && method == "" && q.client.Rules().PKCEOptional && q.client.Confidential():
+	case challenge == "" && method == "" && q.at != direct && q.client.Rules().PKCEOptional && q.client.Confidential():
 		return nil
 	case challenge == "":
 		return oauth.Fail(oauth.InvalidRequest, "A code_challenge is required.")

@@ -213,6 +213,9 @@ func (k *checker) grants() {
 	if c.FirstParty {
 		standard = oauth.ConsentSkip
 	}
+	if c.Challenge && (!c.FirstParty || !code) {
+		k.hint("challenge", "write `first_party: true` if the app is of the same house, or remove it", "challenge is for first-party clients with the grant type %s", oauth.GrantCode)
+	}
 	k.oneOf("consent", &c.Consent, standard, oauth.ConsentAsk, oauth.ConsentSkip)
 	if c.MaxAge != nil && *c.MaxAge < 0 {
 		k.problem("default_max_age is negative")

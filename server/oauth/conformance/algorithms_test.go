@@ -94,7 +94,7 @@ func TestS034_MetadataIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if endpoints != 10 {
+	if endpoints != 11 {
 		t.Errorf("%d endpoints are told", endpoints)
 	}
 	for name, want := range map[string]string{

@@ -390,12 +390,13 @@ func TestArtefactsAtWrongEndpoints(t *testing.T) {
 				list[i].JWKS = keySet(t, k)
 			}
 		}
-		return list
+		return withPhones(list)
 	})
 	m := w.tokens200("web", "scope", "openid offline_access")
 	things := map[string]string{"access token": m["access_token"].(string), "refresh token": m["refresh_token"].(string), "id token": m["id_token"].(string), "code": w.code("web"),
 		"proof": w.proof(k, "POST", "/token"), "assertion": k.sign(t, nil, w.assertion("m")), "nonce": w.sender.Nonce(),
 		"request object": k.sign(t, map[string]any{"typ": "oauth-authz-req+jwt"}, w.object("m", ask("web"))), "reference": w.pushed("web")}
+	things["auth_session"] = w.challenged("phone")
 	_, posted := w.authorize(ask("jwt", "response_mode", "jwt"))
 	things["answer"] = posted.Get("response")
 	for name, thing := range things {
@@ -424,6 +425,10 @@ func TestArtefactsAtWrongEndpoints(t *testing.T) {
 		}
 		if _, q := w.authorize(ask("jwt", "id_token_hint", thing)); q.Get("error") != "invalid_request" { // an ID token too: it is another client's
 			t.Errorf("%s as a hint: %v", name, q)
+		}
+		if name != "auth_session" {
+			rec := w.send(post("/authorize-challenge", form("client_id", "phone", "auth_session", thing, "step", "password", "fields", `{"password":"right"}`)))
+			wantError(t, name+" as an auth_session", rec.Code, object(t, rec), 400, "invalid_session")
 		}
 		if rec := w.send(get("/authorize", form("client_id", "jwt", "request_uri", thing))); rec.Code != 400 {
 			t.Errorf("%s as a reference: %d", name, rec.Code)

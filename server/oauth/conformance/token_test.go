@@ -58,7 +58,7 @@ func TestS005_PlainRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, more := range map[string][]string{
 		"plain": {"code_challenge_method", "plain"}, "no method": {"code_challenge_method", ""}, "other": {"code_challenge_method", "s256"},
-		"method alone": {"code_challenge", ""}, "short": {"code_challenge", "abc"}, "padded": {"code_challenge", challenge()[:42] + "="},
+		"method alone": {"code_challenge", ""}, "short": {"code_challenge", "abc"}, "padded": {"code_challenge", pkceChallenge()[:42] + "="},
 	} {
 		if _, q := w.authorize(ask("web", more...)); q.Get("error") != "invalid_request" {
 			t.Errorf("%s: %v", name, q)

@@ -28,6 +28,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/backchannel"
+	"github.com/stile-id/stile/server/oauth/challenge"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
@@ -298,6 +299,8 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	(&revoke.Handler{Issuer: issuer, Clients: authn, Grants: w.grants, Tokens: w.tokens, Now: w.now, Log: log}).Mount(w.router)
 	w.auth.Mount(w.router)
 	(&authorize.Push{Handler: w.auth, Authenticator: authn, Sender: from, Limits: w.limits}).Mount(w.router)
+	(&challenge.Handler{Issuer: issuer, Clients: authn, Requests: w.auth, Sender: from, Sessions: challenge.NewSessions(master), Journeys: &asking{w: w}, Limits: w.limits,
+		Address: client.Address, Now: w.now, Log: log}).Mount(w.router)
 	out.Mount(w.router)
 	(&metadata.Handler{Issuer: issuer, Clients: w.registry, Keys: w.ring, Create: true, Log: log}).Mount(w.router)
 	w.person(ann, "ann@example.com", "sid-ann")
@@ -348,7 +351,7 @@ func clients() []oauth.Client {
 	}
 }
 
-func challenge() string {
+func pkceChallenge() string {
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
@@ -391,7 +394,7 @@ var redirects = map[string]string{"web": "https://app.example/cb", "jwt": "https
 
 func ask(id string, more ...string) url.Values {
 	return form(append([]string{"client_id", id, "redirect_uri", redirects[id], "response_type", "code", "scope", "openid", "state", "st&te=1",
-		"nonce", "n-0S6", "code_challenge", challenge(), "code_challenge_method", "S256"}, more...)...)
+		"nonce", "n-0S6", "code_challenge", pkceChallenge(), "code_challenge_method", "S256"}, more...)...)
 }
 
 // authorize sends an authorization request and returns the parameters of the redirect it was answered with.

@@ -68,6 +68,7 @@ func (h *Handler) Document() ([]byte, error) {
 		"authorization_endpoint":                                   h.Issuer.URL(oauth.AuthorizePath),
 		"token_endpoint":                                           h.Issuer.URL(oauth.TokenPath),
 		"userinfo_endpoint":                                        h.Issuer.URL(oauth.UserinfoPath),
+		"authorization_challenge_endpoint":                         h.Issuer.URL(oauth.ChallengePath),
 		"device_authorization_endpoint":                            h.Issuer.URL(oauth.DeviceAuthorizationPath),
 		"introspection_endpoint":                                   h.Issuer.URL(oauth.IntrospectPath),
 		"revocation_endpoint":                                      h.Issuer.URL(oauth.RevokePath),
@@ -104,7 +105,8 @@ func (h *Handler) Document() ([]byte, error) {
 		m["tls_client_certificate_bound_access_tokens"] = true
 		aliases := map[string]string{}
 		for name, path := range map[string]string{"token": oauth.TokenPath, "introspection": oauth.IntrospectPath, "revocation": oauth.RevokePath, "userinfo": oauth.UserinfoPath, "pushed_authorization_request": oauth.PushPath,
-			"device_authorization": oauth.DeviceAuthorizationPath, "backchannel_authentication": oauth.BackchannelPath} {
+			"device_authorization": oauth.DeviceAuthorizationPath, "backchannel_authentication": oauth.BackchannelPath,
+			"authorization_challenge": oauth.ChallengePath} {
 			aliases[name+"_endpoint"] = h.MTLS.URL(path)
 		}
 		if h.MTLS != h.Issuer {
