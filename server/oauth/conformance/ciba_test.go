@@ -235,3 +235,39 @@ func TestS063_DoorsCheckAgain(t *testing.T) {
 		t.Errorf("late: %s", rec.Body)
 	}
 }
+
+// TestS063_ClientsAreBounded: a client that asks for ever new people is stopped, before it is known whether there are such people; others are not.
+func TestS063_ClientsAreBounded(t *testing.T) {
+	w := newWorld(t, desks)
+	taken := 0
+	for i := range 125 {
+		rec := w.call("desk", "login_hint", fmt.Sprintf("p%d@example.com", i))
+		if rec.Code == http.StatusOK {
+			taken++
+			continue
+		}
+		if m := object(t, rec); rec.Code != http.StatusTooManyRequests || m["error"] != "too_many_requests" || rec.Header().Get("Retry-After") == "" {
+			t.Fatalf("%d %v %v", rec.Code, m, rec.Header())
+		}
+	}
+	if taken != 120 {
+		t.Errorf("%d of 125 were taken", taken)
+	}
+	if rec := w.call("otherdesk", "login_hint", "ann@example.com"); rec.Code != http.StatusOK {
+		t.Errorf("another client: %d %s", rec.Code, rec.Body)
+	}
+	w.pass(time.Minute)
+	if rec := w.call("desk"); rec.Code != http.StatusOK {
+		t.Errorf("a minute later: %d %s", rec.Code, rec.Body)
+	}
+}
+
+// TestS063_FiftyAtOnceAskOnePerson: what bounds how often a person is asked holds when all come together.
+func TestS063_FiftyAtOnceAskOnePerson(t *testing.T) {
+	w := newWorld(t, desks)
+	if n := race(50, func() int {
+		return w.send(w.as("otherdesk", post("/bc-authorize", form("scope", "openid", "login_hint", "ann@example.com")))).Code
+	}); n != 5 {
+		t.Errorf("asked %d times", n)
+	}
+}

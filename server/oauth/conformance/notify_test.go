@@ -572,6 +572,15 @@ func TestS061_BackchannelSettings(t *testing.T) {
 		"with a user": {func(c *oauth.Client) {
 			c.Backchannel = oauth.Backchannel{Delivery: "ping", Endpoint: "https://a:b@desk.example/told"}
 		}, false},
+		"told by a connector": {func(c *oauth.Client) {
+			c.Backchannel = oauth.Backchannel{Tell: "connector", Connector: "sms", Post: "/messages"}
+		}, true},
+		"told by no connector":      {func(c *oauth.Client) { c.Backchannel.Tell = "connector" }, false},
+		"a connector, told by mail": {func(c *oauth.Client) { c.Backchannel = oauth.Backchannel{Connector: "sms", Post: "/messages"} }, false},
+		"a connector, and nowhere": {func(c *oauth.Client) {
+			c.Backchannel = oauth.Backchannel{Tell: "connector", Connector: "sms", Post: "messages"}
+		}, false},
+		"told by pigeon":      {func(c *oauth.Client) { c.Backchannel.Tell = "pigeon" }, false},
 		"signed without keys": {func(c *oauth.Client) { c.Backchannel.RequestAlg = "ES256" }, false},
 		"signed with none":    {func(c *oauth.Client) { c.Backchannel.RequestAlg = "none" }, false},
 		"without the grant type": {func(c *oauth.Client) {

@@ -78,6 +78,7 @@ type world struct {
 	people   *people
 	asks     []device.Question
 	notices  []backchannel.Notice
+	telling  sync.Mutex // of notices
 	auth     *authorize.Handler
 	token    *token.Handler
 	intro    *introspect.Handler
@@ -283,7 +284,9 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	(&backchannel.Handler{Desk: desk, Directory: w.store, Tokens: w.tokens, Objects: w.auth.Objects, Sender: from,
 		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym,
 		Tell: func(ctx context.Context, n backchannel.Notice) error {
+			w.telling.Lock()
 			w.notices = append(w.notices, n)
+			w.telling.Unlock()
 			return w.store.Commit(ctx, journey.Turn{Journey: n.Key, Revision: 1, Digest: []byte(n.Key), Result: []byte("{}"), Expires: n.Expires, Outbox: n.Late})
 		},
 		Ask: func(rw http.ResponseWriter, _ *http.Request, c *oauth.Client) {
