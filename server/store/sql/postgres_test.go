@@ -10,6 +10,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
 	"github.com/stile-id/stile/server/store/suite/expect"
+	outboxsuite "github.com/stile-id/stile/server/store/suite/outbox"
 	trailssuite "github.com/stile-id/stile/server/store/suite/trails"
 )
 
@@ -33,8 +34,6 @@ func TestPostgres_Ledger(t *testing.T) { suite.Ledger(t, openPostgres) }
 
 func TestPostgres_Directory(t *testing.T) { suite.Directory(t, openPostgres) }
 
-func TestPostgres_Outbox(t *testing.T) { suite.Outbox(t, openPostgres) }
-
-func TestPostgres_Trail(t *testing.T) { suite.Trail(t, openPostgres) }
+func TestPostgres_Outbox(t *testing.T) { outboxsuite.Suite(t, openPostgres) }
 
 func TestPostgres_Trails(t *testing.T) { trailssuite.Suite(t, openPostgres) }

@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
 	"github.com/stile-id/stile/server/store/suite/expect"
+	outboxsuite "github.com/stile-id/stile/server/store/suite/outbox"
 	trailssuite "github.com/stile-id/stile/server/store/suite/trails"
 	transientsuite "github.com/stile-id/stile/server/store/suite/transient"
 )
@@ -50,8 +51,6 @@ func TestSQLite_Transient(t *testing.T) {
 	})
 }
 
-func TestSQLite_Outbox(t *testing.T) { suite.Outbox(t, openLite) }
-
-func TestSQLite_Trail(t *testing.T) { suite.Trail(t, openLite) }
+func TestSQLite_Outbox(t *testing.T) { outboxsuite.Suite(t, openLite) }
 
 func TestSQLite_Trails(t *testing.T) { trailssuite.Suite(t, openLite) }

@@ -196,7 +196,7 @@ func links(t *testing.T, open Open) {
 func sessions(t *testing.T, open Open) {
 	now := expect.Start
 	s, ctx := open(t, func() time.Time { return now }), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	expect.OK(t, apply(t, s, identity.CreateAccount{Account: Account("bob")}))
 	got, err := s.Session(ctx, "s1")
 	expect.OK(t, err)
@@ -259,7 +259,7 @@ func sessions(t *testing.T, open Open) {
 
 func disabling(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	expect.OK(t, apply(t, s, identity.SetStatus{Account: "ada", Status: identity.Disabled})) // without a time it holds all the same
 	g, err := s.Grant(ctx, "g1")
 	expect.OK(t, err)

@@ -62,8 +62,8 @@ func Turn(id string, revision int, writes ...identity.Write) journey.Turn {
 		Expires: expect.Start.Add(30 * time.Minute), Writes: writes}
 }
 
-// populate makes an account, a session and a grant.
-func populate(t testing.TB, s *sql.Store, account, session, grant string) {
+// Populate makes an account, a session and a grant.
+func Populate(t testing.TB, s *sql.Store, account, session, grant string) {
 	t.Helper()
 	expect.OK(t, s.Apply(expect.Within(t), []identity.Write{identity.CreateAccount{Account: Account(account)},
 		identity.PutSession{Session: Session(session, account)}, identity.PutGrant{Grant: Grant(grant, account, session)}}, nil))

@@ -33,7 +33,7 @@ func Rotation(grant string, generation int64, at time.Time) identity.Rotation {
 
 func redeem(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	live, err := s.Redeem(ctx, Redemption("g1"))
 	expect.OK(t, err)
 	expect.Equal(t, "generation", live.Grant.Generation, 1)
@@ -76,7 +76,7 @@ func redeem(t *testing.T, open Open) {
 
 func redeemRefused(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	for name, change := range map[string]func(*identity.Redemption){
 		"grant":     func(r *identity.Redemption) { r.Grant = "g2" },
 		"client":    func(r *identity.Redemption) { r.Client = "other" },
@@ -108,7 +108,7 @@ func redeemRefused(t *testing.T, open Open) {
 
 func redeemRace(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	errs := expect.Together(expect.Many, func(int) error { _, err := s.Redeem(ctx, Redemption("g1")); return err })
 	expect.Equal(t, "successes", expect.Count(errs, nil), 1)
 	expect.Equal(t, "repeated", expect.Count(errs, identity.ErrRepeated), expect.Many-1)
@@ -120,7 +120,7 @@ func redeemRace(t *testing.T, open Open) {
 
 func rotate(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	_, err := s.Redeem(ctx, Redemption("g1"))
 	expect.OK(t, err)
 	at := expect.Start.Add(time.Minute)
@@ -162,7 +162,7 @@ func rotate(t *testing.T, open Open) {
 
 func rotateRefused(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	offline := Grant("g2", "ada", "s1")
 	offline.Offline = true
 	expect.OK(t, s.Apply(ctx, []identity.Write{identity.PutGrant{Grant: offline}, identity.PutGrant{Grant: Grant("g3", "ada", "")}}, nil))
@@ -199,7 +199,7 @@ func rotateRefused(t *testing.T, open Open) {
 
 func rotateRace(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	_, err := s.Redeem(ctx, Redemption("g1"))
 	expect.OK(t, err)
 	at := expect.Start.Add(time.Minute)
@@ -230,7 +230,7 @@ func rotateRace(t *testing.T, open Open) {
 
 func status(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	live, err := s.Status(ctx, "g1", "t1", expect.Start)
 	expect.OK(t, err)
 	expect.Equal(t, "account", live.Account.Identifiers[0].Canonical, "ada@example.org")

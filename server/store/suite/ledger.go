@@ -121,7 +121,7 @@ func decidedOnce(t *testing.T, open Open) {
 
 func turnRace(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	errs := expect.Together(expect.Many, func(i int) error {
 		turn := Turn("j1", 1, identity.SetAttributes{Account: "ada", At: expect.Start,
 			Attributes: map[string]json.RawMessage{"winner " + string(rune('A'+i)): json.RawMessage(`true`)}})

@@ -67,7 +67,7 @@ func visits(t *testing.T, open Open) {
 func visitsRollBack(t *testing.T, open Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	s.Hears = func(string) identity.Hearing { return identity.Hearing{Later: true} }
-	populate(t, s, "ada", "s1", "g1")
+	Populate(t, s, "ada", "s1", "g1")
 	expect.Is(t, apply(t, s, identity.EndSessions{Account: "ada", At: expect.Start}, identity.PutSession{Session: Session("s9", "nobody")}), identity.ErrNotFound)
 	depth, err := s.OutboxDepth(ctx)
 	expect.OK(t, err)

@@ -1,4 +1,6 @@
-package suite
+// Package outbox is what every ledger promises about what leaves it and what it keeps for looking back: messages, the audit trail, versions of
+// flows, and purging. It is test support: only tests import it.
+package outbox
 
 import (
 	"encoding/json"
@@ -11,27 +13,26 @@ import (
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/trail"
+	"github.com/stile-id/stile/server/store/suite"
 	"github.com/stile-id/stile/server/store/suite/expect"
 )
 
-// Outbox is what messages promise.
-func Outbox(t *testing.T, open Open) {
+// Suite is the whole of it.
+func Suite(t *testing.T, open suite.Open) {
 	t.Run("messages", func(t *testing.T) { messages(t, open) })
 	t.Run("senders at once take each message once", func(t *testing.T) { claimRace(t, open) })
 	t.Run("messages wait until they are due", func(t *testing.T) { messagesDue(t, open) })
 	t.Run("messages expire", func(t *testing.T) { messagesExpire(t, open) })
-}
-
-// Trail is what the audit trail, flow versions and purging promise.
-func Trail(t *testing.T, open Open) {
 	t.Run("audit", func(t *testing.T) { audit(t, open) })
 	t.Run("flow versions", func(t *testing.T) { versions(t, open) })
 	t.Run("purge", func(t *testing.T) { purge(t, open) })
 }
 
+func fixed() time.Time { return expect.Start }
+
 func send(t *testing.T, s *sql.Store, n int, expires time.Time) {
 	t.Helper()
-	turn := Turn("outbox", n)
+	turn := suite.Turn("outbox", n)
 	for i := range n {
 		turn.Outbox = append(turn.Outbox, journey.Message{ID: fmt.Sprintf("m%03d", i), Kind: "mail", Body: json.RawMessage(`{"code":"123456"}`),
 			Created: expect.Start.Add(time.Duration(i) * time.Second), Expires: expires})
@@ -39,9 +40,9 @@ func send(t *testing.T, s *sql.Store, n int, expires time.Time) {
 	expect.OK(t, s.Commit(expect.Within(t), turn))
 }
 
-func messagesDue(t *testing.T, open Open) {
+func messagesDue(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	turn, due := Turn("due", 1), expect.Start.Add(5*time.Minute)
+	turn, due := suite.Turn("due", 1), expect.Start.Add(5*time.Minute)
 	for id, at := range map[string]time.Time{"later": due, "at once": {}, "long past": expect.Start.Add(-time.Hour)} {
 		turn.Outbox = append(turn.Outbox, journey.Message{ID: id, Kind: "mail", Body: json.RawMessage(`{}`), Created: expect.Start, Due: at, Expires: due.Add(time.Hour)})
 	}
@@ -53,7 +54,7 @@ func messagesDue(t *testing.T, open Open) {
 	}
 }
 
-func messages(t *testing.T, open Open) {
+func messages(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	now := expect.Start.Add(time.Hour)
 	list, err := s.Claim(ctx, "mail", now, time.Minute, 10)
@@ -93,7 +94,7 @@ func messages(t *testing.T, open Open) {
 	expect.Equal(t, "attempts", list[0].Attempts, 3)
 }
 
-func claimRace(t *testing.T, open Open) {
+func claimRace(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	send(t, s, 200, time.Time{})
 	var mu sync.Mutex
@@ -121,7 +122,7 @@ func claimRace(t *testing.T, open Open) {
 	}
 }
 
-func messagesExpire(t *testing.T, open Open) {
+func messagesExpire(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	send(t, s, 3, expect.Start.Add(time.Minute))
 	list, err := s.Claim(ctx, "mail", expect.Start.Add(time.Minute), time.Minute, 10)
@@ -132,7 +133,7 @@ func messagesExpire(t *testing.T, open Open) {
 	expect.Equal(t, "depth", depth, 0)
 }
 
-func audit(t *testing.T, open Open) {
+func audit(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	for i := range 6 {
 		expect.OK(t, s.WriteAudit(ctx, journey.Audit{At: expect.Start.Add(time.Duration(i) * time.Second), Event: []string{"sign-in.ended", "password.changed"}[i%2],
@@ -162,7 +163,7 @@ func audit(t *testing.T, open Open) {
 	expect.Equal(t, "detail", string(list[0].Detail), `{"n":1}`)
 }
 
-func versions(t *testing.T, open Open) {
+func versions(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
 	_, err := s.FlowVersion(ctx, "signin", "h1")
 	expect.Is(t, err, identity.ErrNotFound)
@@ -173,11 +174,11 @@ func versions(t *testing.T, open Open) {
 	expect.Equal(t, "source", string(source), "start: a")
 }
 
-func purge(t *testing.T, open Open) {
+func purge(t *testing.T, open suite.Open) {
 	s, ctx := open(t, fixed), expect.Within(t)
-	populate(t, s, "ada", "s1", "g1")
+	suite.Populate(t, s, "ada", "s1", "g1")
 	for i := range 1200 {
-		turn := Turn(fmt.Sprintf("j%d", i), 1)
+		turn := suite.Turn(fmt.Sprintf("j%d", i), 1)
 		turn.Audit = []journey.Audit{{At: expect.Start.Add(time.Duration(i) * time.Millisecond), Event: "test"}}
 		expect.OK(t, s.Commit(ctx, turn))
 	}
