@@ -22,6 +22,7 @@ import (
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/assertion"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/bff"
@@ -39,6 +40,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/object"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/pushed"
+	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/revoke"
 	"github.com/stile-id/stile/server/oauth/sender"
@@ -51,7 +53,7 @@ import (
 // mountOAuth makes the wing that serves clients. The token, introspection and userinfo endpoints come first: routes are
 // tried in order, and these are the busy ones.
 func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
-	registry, err := client.NewRegistry(s.file.Clients)
+	clients, err := registry.New(s.file.Clients)
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err := outgoing.Sectors(ctx, s.file.Clients, calls, s.log); err != nil {
 		return err
 	}
-	s.Store.Hears = outgoing.Hears(registry)
+	s.Store.Hears = outgoing.Hears(clients)
 	issuer := oauth.Issuer(s.file.Issuer)
 	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: s.log,
 		Schedule: keys.Schedule{Every: config.Or(s.file.Lifetimes.KeyRotation, 0)}}
@@ -78,7 +80,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	remote := &foreign.Remote{Now: s.now, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {
 		return fetcher.Fetch(ctx, address, "application/jwk-set+json, application/json", private, foreign.MaxKeySet)
 	}}
-	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log,
+	auth := &authentication.Authenticator{Clients: clients, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log,
 		Issuer: issuer, Remote: remote, Certificates: shown}
 	if auth.Authorities, err = certificates.Authorities(s.file); err != nil {
 		return err
@@ -106,27 +108,27 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		return err
 	}
 	forward.Mount(r)
-	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: clients, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	front := &authorize.Handler{Details: types, Pushed: &pushed.Requests{Store: s.transient}, Replies: reply.New(issuer, s.Keys, s.master, s.now),
 		Objects: &object.Opener{Issuer: issuer, Remote: remote, Limits: s.transient, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {
 			return fetcher.Fetch(ctx, address, "application/oauth-authz-req+jwt, application/jwt", private, object.MaxObject)
-		}}, Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
+		}}, Issuer: issuer, Clients: clients, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
 	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
-	s.journeys.Finish = s.waiting.Finish(front, registry)
+	s.journeys.Finish = s.waiting.Finish(front, clients)
 	s.waiting.Mount(r, device.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address,
 		Problem: s.problem, Log: s.log}, backchannel.Handler{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Directory: s.Store, Tokens: made,
 		Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log})
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
-	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
+	(&logout.Handler{Issuer: issuer, Clients: clients, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
-	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: calls, Now: s.now}
-	bff.New(bff.Options{Issuer: issuer, Apps: s.file.Handlers, Clients: registry, Secrets: s.file.Inner, Server: r, Calls: parts.APIs(), Master: s.master,
+	s.teller = &logout.Teller{Issuer: issuer, Clients: clients, Tokens: made, HTTP: calls, Now: s.now}
+	bff.New(bff.Options{Issuer: issuer, Apps: s.file.Handlers, Clients: clients, Secrets: s.file.Inner, Server: r, Calls: parts.APIs(), Master: s.master,
 		Random: rand.Reader, Now: s.now, Log: s.log}).Mount(r)
-	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
+	(&metadata.Handler{Issuer: issuer, Clients: clients, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
 		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Details: types.Names(), Log: s.log}).Mount(r)
 	return nil
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/config"
-	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/keys"
+	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/watch"
 )
 
@@ -38,7 +38,7 @@ func OpenOperator(ctx context.Context, f *config.File, log *slog.Logger) (*Opera
 	}
 	s.Keys = &keys.Ring{Store: s.Store, Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader, Now: s.now, Log: log,
 		Schedule: keys.Schedule{Every: config.Or(f.Lifetimes.KeyRotation, 0)}}
-	clients, err := client.NewRegistry(f.Clients)
+	clients, err := registry.New(f.Clients)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

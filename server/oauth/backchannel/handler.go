@@ -19,7 +19,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/device"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/tokens"
@@ -46,7 +46,7 @@ type Notice struct {
 // Handler serves the backchannel authentication endpoint and the pages that links lead to.
 type Handler struct {
 	Issuer        oauth.Issuer
-	Clients       *client.Authenticator
+	Clients       *authentication.Authenticator
 	Authenticator oauth.Authenticator
 	Pending       *pending.Store
 	Transient     transient.Store

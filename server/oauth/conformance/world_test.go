@@ -26,6 +26,7 @@ import (
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/claims"
@@ -41,6 +42,7 @@ import (
 	jar "github.com/stile-id/stile/server/oauth/object"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/pushed"
+	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/revoke"
 	"github.com/stile-id/stile/server/oauth/sender"
@@ -71,7 +73,7 @@ type world struct {
 	limits   transient.Store
 	ring     *keys.Ring
 	tokens   *tokens.Tokens
-	registry *client.Registry
+	registry *registry.Registry
 	clients  []oauth.Client
 	grants   *live.Grants
 	people   *people
@@ -91,7 +93,7 @@ type world struct {
 	connect  func(name, path string) (json.RawMessage, error)
 	fetch    func(address string) ([]byte, error) // what clients publish
 	fetched  atomic.Int64
-	authn    *client.Authenticator
+	authn    *authentication.Authenticator
 	sender   *sender.Sender
 	details  *details.Types
 }
@@ -187,7 +189,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	for _, c := range change {
 		w.clients = c(w.clients)
 	}
-	w.registry, err = client.NewRegistry(w.clients)
+	w.registry, err = registry.New(w.clients)
 	w.must(err)
 	w.grants, err = live.New(w.store)
 	w.must(err)
@@ -223,7 +225,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		"account": {Schema: oauth.Document(`{"type":"object"}`)}})
 	w.must(err)
 	w.remote = &foreign.Remote{Fetch: get, Now: w.now}
-	authn := &client.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer,
+	authn := &authentication.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer,
 		Remote: w.remote, Certificates: func(r *http.Request) []*x509.Certificate {
 			if r.TLS == nil {
 				return nil
@@ -266,13 +268,13 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	w.token.Pending = &pending.Store{Transient: w.limits, Random: rand.Reader}
 	w.router = mux.NewRouter()
 	(&backchannel.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Directory: w.store, Tokens: w.tokens,
-		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym, Random: rand.Reader, Address: client.Address,
+		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym, Random: rand.Reader, Address: authentication.Address,
 		Tell: func(_ context.Context, n backchannel.Notice) error { w.notices = append(w.notices, n); return nil },
 		Ask: func(rw http.ResponseWriter, _ *http.Request, c *oauth.Client) {
 			_, _ = rw.Write([]byte("ask " + c.Name))
 		},
 		Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}).Mount(w.router)
-	(&device.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: client.Address,
+	(&device.Handler{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: authentication.Address,
 		Ask: func(rw http.ResponseWriter, _ *http.Request, q device.Question) {
 			w.asks = append(w.asks, q)
 			rw.WriteHeader(http.StatusOK)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -26,7 +27,7 @@ import (
 // Handler serves the device authorization endpoint and the page where codes are typed in.
 type Handler struct {
 	Issuer        oauth.Issuer
-	Clients       *client.Authenticator
+	Clients       *authentication.Authenticator
 	Authenticator oauth.Authenticator
 	Pending       *pending.Store
 	Transient     transient.Store

@@ -1,17 +1,14 @@
-package client
+// Package registry finds clients: those of the settings.
+package registry
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/seal"
+	"github.com/stile-id/stile/server/oauth/client"
 )
 
 // Registry is the list of clients from the settings. Replace swaps it whole when settings change; a client that is no longer
@@ -23,8 +20,8 @@ type list struct {
 	origins map[string]bool
 }
 
-// NewRegistry checks the clients and makes a registry of them; a repeated id is an error.
-func NewRegistry(clients []oauth.Client) (*Registry, error) {
+// New checks the clients and makes a registry of them; a repeated id is an error.
+func New(clients []oauth.Client) (*Registry, error) {
 	r := &Registry{}
 	if err := r.Replace(clients); err != nil {
 		return nil, err
@@ -37,7 +34,7 @@ func (r *Registry) Replace(clients []oauth.Client) error {
 	l := &list{clients: map[string]*oauth.Client{}, origins: map[string]bool{}}
 	var problems []error
 	for _, c := range clients {
-		checked, errs := Check(c)
+		checked, errs := client.Check(c)
 		problems = append(problems, errs...)
 		if l.clients[c.ID] != nil {
 			problems = append(problems, fmt.Errorf("client %q is there twice", c.ID))
@@ -72,20 +69,4 @@ func (r *Registry) All() []string {
 		out = append(out, id)
 	}
 	return out
-}
-
-// NewSecret generates a client secret of 256 bits and the form in which settings keep it (SHA-256 in hex).
-func NewSecret(random io.Reader) (secret seal.Secret, kept string, err error) {
-	b := make([]byte, 32)
-	if _, err := io.ReadFull(random, b); err != nil {
-		return seal.Secret{}, "", fmt.Errorf("make a client secret: %w", err)
-	}
-	text := base64.RawURLEncoding.EncodeToString(b)
-	return seal.NewSecret(text), Kept(text), nil
-}
-
-// Kept is the form in which settings keep a secret.
-func Kept(secret string) string {
-	sum := sha256.Sum256([]byte(secret))
-	return hex.EncodeToString(sum[:])
 }
