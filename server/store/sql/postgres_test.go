@@ -9,6 +9,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
+	clientssuite "github.com/stile-id/stile/server/store/suite/clients"
 	"github.com/stile-id/stile/server/store/suite/expect"
 	trailssuite "github.com/stile-id/stile/server/store/suite/trails"
 )
@@ -38,3 +39,5 @@ func TestPostgres_Outbox(t *testing.T) { suite.Outbox(t, openPostgres) }
 func TestPostgres_Trail(t *testing.T) { suite.Trail(t, openPostgres) }
 
 func TestPostgres_Trails(t *testing.T) { trailssuite.Suite(t, openPostgres) }
+
+func TestPostgres_Clients(t *testing.T) { clientssuite.Suite(t, openPostgres) }

@@ -10,6 +10,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
+	clientssuite "github.com/stile-id/stile/server/store/suite/clients"
 	"github.com/stile-id/stile/server/store/suite/expect"
 	trailssuite "github.com/stile-id/stile/server/store/suite/trails"
 	transientsuite "github.com/stile-id/stile/server/store/suite/transient"
@@ -55,3 +56,5 @@ func TestSQLite_Outbox(t *testing.T) { suite.Outbox(t, openLite) }
 func TestSQLite_Trail(t *testing.T) { suite.Trail(t, openLite) }
 
 func TestSQLite_Trails(t *testing.T) { trailssuite.Suite(t, openLite) }
+
+func TestSQLite_Clients(t *testing.T) { clientssuite.Suite(t, openLite) }

@@ -45,6 +45,12 @@ func (l Ledger) write(tx *database.Tx, w identity.Write) error {
 		return putConsent(tx, w.Consent)
 	case identity.PutGrant:
 		return l.putGrant(tx, w.Grant)
+	case identity.CreateClient:
+		return createClient(tx, w.Registration)
+	case identity.ChangeClient:
+		return changeClient(tx, w.Registration)
+	case identity.RemoveClient:
+		return l.removeClient(tx, w)
 	case identity.Consume:
 		return consume(tx, w)
 	case identity.ClearAttempts:
