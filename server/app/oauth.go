@@ -17,6 +17,7 @@ import (
 	"github.com/stile-id/stile/server/app/certificates"
 	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
+	"github.com/stile-id/stile/server/app/registering"
 	"github.com/stile-id/stile/server/app/waiting"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
@@ -55,6 +56,10 @@ import (
 func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	clients, err := registry.New(s.file.Clients)
 	if err != nil {
+		return err
+	}
+	registering := registering.Room{File: s.file, Ledger: s.Store, Clients: clients, Now: s.now, Log: s.log}
+	if err := registering.Find(); err != nil {
 		return err
 	}
 	if s.grants, err = live.New(s.Store); err != nil {
@@ -125,11 +130,14 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
 	(&logout.Handler{Issuer: issuer, Clients: clients, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
+	if err := registering.Mount(r, s.transient, address, remote, calls, s.scripts.Register, s.grants.DropAll); err != nil {
+		return err
+	}
 	s.teller = &logout.Teller{Issuer: issuer, Clients: clients, Tokens: made, HTTP: calls, Now: s.now}
 	bff.New(bff.Options{Issuer: issuer, Apps: s.file.Handlers, Clients: clients, Secrets: s.file.Inner, Server: r, Calls: parts.APIs(), Master: s.master,
 		Random: rand.Reader, Now: s.now, Log: s.log}).Mount(r)
 	(&metadata.Handler{Issuer: issuer, Clients: clients, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
-		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Details: types.Names(), Log: s.log}).Mount(r)
+		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Details: types.Names(), Register: s.file.Registered != nil, Log: s.log}).Mount(r)
 	return nil
 }
 
@@ -215,7 +223,7 @@ func (s *Server) acrs() []string {
 
 func (s *Server) scopes() []string {
 	out := []string{"openid"}
-	for _, c := range s.file.Clients {
+	for _, c := range s.asking() {
 		for _, x := range c.Scopes {
 			if !slices.Contains(out, x) {
 				out = append(out, x)
@@ -226,8 +234,19 @@ func (s *Server) scopes() []string {
 	return out
 }
 
+// asking are the clients of the settings, and one of each kind that may register.
+func (s *Server) asking() []oauth.Client {
+	out := slices.Clone(s.file.Clients)
+	if r := s.file.Registered; r != nil {
+		for _, name := range r.Names() {
+			out = append(out, r.Kinds[name].Sample(name))
+		}
+	}
+	return out
+}
+
 func (s *Server) creates() bool {
-	return slices.ContainsFunc(s.file.Clients, func(c oauth.Client) bool { return c.Flows.Create != "" })
+	return slices.ContainsFunc(s.asking(), func(c oauth.Client) bool { return c.Flows.Create != "" })
 }
 
 // mutual is where clients with certificates call; "" when nobody is asked for one.

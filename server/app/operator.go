@@ -97,3 +97,15 @@ func (o *Operator) SetStatus(ctx context.Context, id string, status identity.Sta
 func (o *Operator) Unlock(ctx context.Context, id string) error {
 	return o.Store.Apply(ctx, []identity.Write{identity.ClearAttempts{Key: identity.Attempts(id)}, identity.ClearAttempts{Key: identity.RecoveryAttempts(id)}}, []journey.Audit{{At: o.now(), Event: "account.unlocked", Account: id}})
 }
+
+// RemoveClient removes a client that registered itself; its grants are revoked in the same transaction.
+func (o *Operator) RemoveClient(ctx context.Context, id string) error {
+	if !identity.Registered(id) {
+		return fmt.Errorf("%q is no client that registered itself; those of the settings are removed there", id)
+	}
+	err := o.Store.Apply(ctx, []identity.Write{identity.RemoveClient{ID: id, At: o.now()}}, []journey.Audit{{At: o.now(), Event: "client.removed", Client: id}})
+	if errors.Is(err, identity.ErrConflict) {
+		return fmt.Errorf("there is no client %q", id)
+	}
+	return err
+}

@@ -1,4 +1,5 @@
-// Package registry finds clients: those of the settings.
+// Package registry finds clients: those of the settings, and those that registered themselves. Their ids can never be the same: what registers gets
+// an id of a form that the settings may not use.
 package registry
 
 import (
@@ -7,13 +8,18 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
 )
 
 // Registry is the list of clients from the settings. Replace swaps it whole when settings change; a client that is no longer
 // in it stops at every door from then on.
-type Registry struct{ now atomic.Pointer[list] }
+type Registry struct {
+	now atomic.Pointer[list]
+	// Registered finds the others; nil: nobody may register. It is set before the registry is used.
+	Registered *Registered
+}
 
 type list struct {
 	clients map[string]*oauth.Client
@@ -36,6 +42,9 @@ func (r *Registry) Replace(clients []oauth.Client) error {
 	for _, c := range clients {
 		checked, errs := client.Check(c)
 		problems = append(problems, errs...)
+		if identity.Registered(c.ID) {
+			problems = append(problems, fmt.Errorf("client %q: ids of this form are given to clients that register", c.ID))
+		}
 		if l.clients[c.ID] != nil {
 			problems = append(problems, fmt.Errorf("client %q is there twice", c.ID))
 		}
@@ -52,9 +61,12 @@ func (r *Registry) Replace(clients []oauth.Client) error {
 }
 
 // Client finds a client; oauth.ErrNoClient.
-func (r *Registry) Client(_ context.Context, id string) (*oauth.Client, error) {
+func (r *Registry) Client(ctx context.Context, id string) (*oauth.Client, error) {
 	if c := r.now.Load().clients[id]; c != nil {
 		return c, nil
+	}
+	if r.Registered != nil && identity.Registered(id) {
+		return r.Registered.Client(ctx, id)
 	}
 	return nil, oauth.ErrNoClient
 }
