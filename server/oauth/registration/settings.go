@@ -43,6 +43,7 @@ type Kind struct {
 	Details    []string        `json:"authorization_details_types,omitempty" jsonschema_description:"Types of authorization details they may ask for."`
 	Theme      string          `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`
 	Lifetimes  oauth.Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
+	Consent    string          `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what a client may have. skip is for kinds that nobody registers without a token. Default: ask."`
 	Statement  bool            `json:"statement,omitempty" jsonschema_description:"They must bring a software statement."`
 }
 
@@ -125,6 +126,9 @@ func Check(s *Settings) (out []Problem) {
 	}
 	if _, ok := s.Kinds[s.Open]; s.Open != "" && !ok {
 		add([]string{"open"}, "name one of the kinds", "there is no kind %q", s.Open)
+	}
+	if s.Kinds[s.Open].Consent == oauth.ConsentSkip {
+		add([]string{"kinds", s.Open, "consent"}, "remove it, or let only tokens register this kind", "anybody may register as kind %s, so people are asked", s.Open)
 	}
 	names := map[string]bool{}
 	for i, t := range s.Tokens {

@@ -387,7 +387,7 @@ func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
 		Profile:     k.Profile, TLSBound: m.TLSBound, RequestAlg: m.RequestAlg, RequestURIs: m.RequestURIs, ResponseAlg: m.ResponseAlg, Redirects: m.RedirectURIs, LogoutURIs: m.LogoutURIs,
 		SubjectType: m.SubjectType, SectorURI: m.SectorURI, BackLogout: m.BackLogout, BackSession: m.BackSession, FrontLogout: m.FrontLogout, FrontSession: m.FrontSession,
 		GrantTypes: m.GrantTypes, Responses: m.ResponseTypes, Flows: k.Flows, Format: k.Format, IDTokenAlg: m.IDTokenAlg, UserinfoAlg: m.UserinfoAlg, AnswerAlg: m.AnswerAlg,
-		Theme: k.Theme, Lifetimes: k.Lifetimes, MaxAge: m.MaxAge, DefaultACR: m.ACR, Resources: k.Resources, Details: m.Details}
+		Consent: k.Consent, Theme: k.Theme, Lifetimes: k.Lifetimes, MaxAge: m.MaxAge, DefaultACR: m.ACR, Resources: k.Resources, Details: m.Details}
 	for _, s := range strings.Fields(m.Scope) {
 		if s == "offline_access" {
 			c.Offline = true
