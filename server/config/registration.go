@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/stile-id/stile/server/oauth/client"
-	"github.com/stile-id/stile/server/oauth/registration"
+	"github.com/stile-id/stile/server/oauth/kind"
 )
 
 // registration resolves references among the initial access tokens to what is kept of them, and judges the kinds of clients that may register.
@@ -29,7 +29,7 @@ func (c *checker) registration() {
 		}
 		r.Tokens[i].Secret = client.Kept(v.Reveal())
 	}
-	for _, p := range registration.Check(r) {
+	for _, p := range kind.Check(r) {
 		c.add("STILE-C21", append(at("registration"), p.Path...), p.Hint, "registration: %s", p.Cause)
 	}
 	for _, name := range r.Names() {

@@ -11,46 +11,46 @@ import (
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/gateway"
-	"github.com/stile-id/stile/server/oauth/registration"
+	"github.com/stile-id/stile/server/oauth/kind"
 )
 
 // Settings is the settings file.
 type Settings struct {
-	Schema     string                 `json:"$schema,omitempty"`
-	Issuer     string                 `json:"issuer" jsonschema:"required" jsonschema_description:"Public address of the server, without a slash at the end. https, or http on localhost."`
-	Name       string                 `json:"name,omitempty" jsonschema_description:"What people see where no client is named."`
-	Listen     string                 `json:"listen,omitempty" jsonschema_description:"Address to listen on. Default: localhost:8080."`
-	Data       string                 `json:"data,omitempty" jsonschema_description:"Directory for the embedded store and the master key. Default: ./data beside this file."`
-	Flows      string                 `json:"flows,omitempty" jsonschema_description:"Directory of the flows. Default: the flows that ship with Stile."`
-	Themes     string                 `json:"themes,omitempty" jsonschema_description:"Directory of the themes, one folder each."`
-	Ledger     Ref                    `json:"ledger,omitempty" jsonschema_description:"postgres://… as env: or file: reference, or written out when it holds no password. Default: SQLite in the data directory."`
-	Transient  Ref                    `json:"transient,omitempty" jsonschema_description:"redis://… or rediss://…, likewise. Default: beside the ledger in SQLite."`
-	MasterKey  Ref                    `json:"master-key,omitempty" jsonschema_description:"32 bytes in base64, as env: or file: reference. Default: master.key in the data directory, made on first start."`
-	Proxies    []string               `json:"trusted-proxies,omitempty" jsonschema_description:"Networks (CIDR) whose forwarding headers are believed. Default: none."`
-	TLS        *TLS                   `json:"tls,omitempty" jsonschema_description:"Serve https directly."`
-	MutualTLS  *MutualTLS             `json:"mutual-tls,omitempty" jsonschema_description:"How clients show certificates (RFC 8705)."`
-	Password   Password               `json:"password,omitzero" jsonschema_description:"Cost of a password hash (argon2id)."`
-	Hooks      Hooks                  `json:"hooks,omitzero" jsonschema_description:"How scripts run."`
-	Mail       Mail                   `json:"mail,omitzero" jsonschema_description:"How mail leaves."`
-	AccountURL string                 `json:"account-url,omitempty" jsonschema_description:"Where people manage their account: an app that asks for the account flow. Browsers and password managers are led there."`
-	Clients    []oauth.Client         `json:"clients,omitempty" jsonschema_description:"Apps. In client secrets, env:NAME and file:PATH stand for the secret itself; anything else is its SHA-256 in hex."`
-	Providers  map[string]Provider    `json:"providers,omitempty" jsonschema_description:"Outside identity providers, by name."`
-	Connectors map[string]Connector   `json:"connectors,omitempty" jsonschema_description:"Outside systems that steps and hooks may call, by name."`
-	Claims     claims.Settings        `json:"claims,omitempty" jsonschema_description:"Claims by name: where each comes from, which scope lets it out, and where it goes."`
-	Details    details.Settings       `json:"authorization-details,omitempty" jsonschema_description:"Types of rich authorization requests (RFC 9396), by name."`
-	ClaimsHook string                 `json:"claims-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the functions claims come from; one named claims sees all of them last."`
-	Exchanges  string                 `json:"exchange-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function exchange, which allows, narrows or refuses token exchanges."`
-	Assertions map[string]Assertion   `json:"assertion-issuers,omitempty" jsonschema_description:"Issuers whose signed statements about people clients may bring in place of a sign-in (RFC 7523), by name."`
-	Registered *registration.Settings `json:"registration,omitempty" jsonschema_description:"Clients that register themselves at /register (RFC 7591). Default: none can."`
-	Register   string                 `json:"registration-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function client, which allows, changes or refuses registrations."`
-	Handlers   bff.Settings           `json:"token-handlers,omitempty" jsonschema_description:"Single-page apps whose tokens are kept here, by client id: /bff/CLIENT/…"`
-	Gateways   gateway.Settings       `json:"gateways,omitempty" jsonschema_description:"APIs behind a gateway that asks for each request, by name: /gateway/NAME."`
-	Lifetimes  Lifetimes              `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
-	Limits     Limits                 `json:"limits,omitzero" jsonschema_description:"How much one network address may do."`
-	Region     string                 `json:"region,omitempty" jsonschema:"pattern=^[A-Z][A-Z]$" jsonschema_description:"Country of phone numbers written without a prefix, two letters."`
-	AuditKeep  action.Duration        `json:"audit-keep,omitempty" jsonschema_description:"How long the audit trail is kept. Default: 400d."`
-	Trails     Trails                 `json:"trails,omitzero" jsonschema_description:"What is kept of journeys, so that they can be explained and replayed. It holds no secret."`
-	LogLevel   string                 `json:"log-level,omitempty" jsonschema:"enum=debug,enum=info,enum=warn,enum=error" jsonschema_description:"Default: info."`
+	Schema     string               `json:"$schema,omitempty"`
+	Issuer     string               `json:"issuer" jsonschema:"required" jsonschema_description:"Public address of the server, without a slash at the end. https, or http on localhost."`
+	Name       string               `json:"name,omitempty" jsonschema_description:"What people see where no client is named."`
+	Listen     string               `json:"listen,omitempty" jsonschema_description:"Address to listen on. Default: localhost:8080."`
+	Data       string               `json:"data,omitempty" jsonschema_description:"Directory for the embedded store and the master key. Default: ./data beside this file."`
+	Flows      string               `json:"flows,omitempty" jsonschema_description:"Directory of the flows. Default: the flows that ship with Stile."`
+	Themes     string               `json:"themes,omitempty" jsonschema_description:"Directory of the themes, one folder each."`
+	Ledger     Ref                  `json:"ledger,omitempty" jsonschema_description:"postgres://… as env: or file: reference, or written out when it holds no password. Default: SQLite in the data directory."`
+	Transient  Ref                  `json:"transient,omitempty" jsonschema_description:"redis://… or rediss://…, likewise. Default: beside the ledger in SQLite."`
+	MasterKey  Ref                  `json:"master-key,omitempty" jsonschema_description:"32 bytes in base64, as env: or file: reference. Default: master.key in the data directory, made on first start."`
+	Proxies    []string             `json:"trusted-proxies,omitempty" jsonschema_description:"Networks (CIDR) whose forwarding headers are believed. Default: none."`
+	TLS        *TLS                 `json:"tls,omitempty" jsonschema_description:"Serve https directly."`
+	MutualTLS  *MutualTLS           `json:"mutual-tls,omitempty" jsonschema_description:"How clients show certificates (RFC 8705)."`
+	Password   Password             `json:"password,omitzero" jsonschema_description:"Cost of a password hash (argon2id)."`
+	Hooks      Hooks                `json:"hooks,omitzero" jsonschema_description:"How scripts run."`
+	Mail       Mail                 `json:"mail,omitzero" jsonschema_description:"How mail leaves."`
+	AccountURL string               `json:"account-url,omitempty" jsonschema_description:"Where people manage their account: an app that asks for the account flow. Browsers and password managers are led there."`
+	Clients    []oauth.Client       `json:"clients,omitempty" jsonschema_description:"Apps. In client secrets, env:NAME and file:PATH stand for the secret itself; anything else is its SHA-256 in hex."`
+	Providers  map[string]Provider  `json:"providers,omitempty" jsonschema_description:"Outside identity providers, by name."`
+	Connectors map[string]Connector `json:"connectors,omitempty" jsonschema_description:"Outside systems that steps and hooks may call, by name."`
+	Claims     claims.Settings      `json:"claims,omitempty" jsonschema_description:"Claims by name: where each comes from, which scope lets it out, and where it goes."`
+	Details    details.Settings     `json:"authorization-details,omitempty" jsonschema_description:"Types of rich authorization requests (RFC 9396), by name."`
+	ClaimsHook string               `json:"claims-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the functions claims come from; one named claims sees all of them last."`
+	Exchanges  string               `json:"exchange-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function exchange, which allows, narrows or refuses token exchanges."`
+	Assertions map[string]Assertion `json:"assertion-issuers,omitempty" jsonschema_description:"Issuers whose signed statements about people clients may bring in place of a sign-in (RFC 7523), by name."`
+	Registered *kind.Settings       `json:"registration,omitempty" jsonschema_description:"Clients that register themselves at /register (RFC 7591). Default: none can."`
+	Register   string               `json:"registration-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function client, which allows, changes or refuses registrations."`
+	Handlers   bff.Settings         `json:"token-handlers,omitempty" jsonschema_description:"Single-page apps whose tokens are kept here, by client id: /bff/CLIENT/…"`
+	Gateways   gateway.Settings     `json:"gateways,omitempty" jsonschema_description:"APIs behind a gateway that asks for each request, by name: /gateway/NAME."`
+	Lifetimes  Lifetimes            `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
+	Limits     Limits               `json:"limits,omitzero" jsonschema_description:"How much one network address may do."`
+	Region     string               `json:"region,omitempty" jsonschema:"pattern=^[A-Z][A-Z]$" jsonschema_description:"Country of phone numbers written without a prefix, two letters."`
+	AuditKeep  action.Duration      `json:"audit-keep,omitempty" jsonschema_description:"How long the audit trail is kept. Default: 400d."`
+	Trails     Trails               `json:"trails,omitzero" jsonschema_description:"What is kept of journeys, so that they can be explained and replayed. It holds no secret."`
+	LogLevel   string               `json:"log-level,omitempty" jsonschema:"enum=debug,enum=info,enum=warn,enum=error" jsonschema_description:"Default: info."`
 }
 
 // Trails says what is kept of journeys.

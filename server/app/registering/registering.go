@@ -16,6 +16,7 @@ import (
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/foreign"
+	"github.com/stile-id/stile/server/oauth/kind"
 	"github.com/stile-id/stile/server/oauth/registration"
 	"github.com/stile-id/stile/server/oauth/registry"
 )
@@ -29,9 +30,9 @@ type Room struct {
 	Log     *slog.Logger
 }
 
-func (r Room) offers() registration.Offers {
+func (r Room) offers() kind.Offers {
 	m := r.File.MutualTLS
-	return registration.Offers{Certificates: m != nil, Authorities: m != nil && m.Authorities != ""}
+	return kind.Offers{Certificates: m != nil, Authorities: m != nil && m.Authorities != ""}
 }
 
 // Find lets the doors find registered clients. Without registration in the settings there are none, whatever the ledger holds.

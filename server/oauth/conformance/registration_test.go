@@ -20,6 +20,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/kind"
 	"github.com/stile-id/stile/server/oauth/registration"
 	"github.com/stile-id/stile/server/oauth/registry"
 )
@@ -46,8 +47,8 @@ func (w *world) registering(change ...func(*registration.Handler)) (*registratio
 	w.t.Helper()
 	l := &lookups{Ledger: w.store}
 	h := &registration.Handler{Issuer: issuer, Ledger: l, Limits: w.limits, Address: authentication.Address, Remote: w.remote, Calls: http.DefaultClient, Open: transient.Limit{Burst: 50, Per: time.Hour},
-		Random: rand.Reader, Now: w.now, Log: slog.New(slog.DiscardHandler), Settings: registration.Settings{Open: "app", Tokens: []registration.Token{{Name: "acme", Secret: client.Kept(entry), Kind: "partner"}},
-			Kinds: map[string]registration.Kind{
+		Random: rand.Reader, Now: w.now, Log: slog.New(slog.DiscardHandler), Settings: kind.Settings{Open: "app", Tokens: []kind.Token{{Name: "acme", Secret: client.Kept(entry), Kind: "partner"}},
+			Kinds: map[string]kind.Kind{
 				"app": {Flows: oauth.Flows{Default: "signin"}, Scopes: []string{"openid", "profile"}, GrantTypes: []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials}},
 				"partner": {Flows: oauth.Flows{Default: "signin"}, Scopes: []string{"openid", "profile", "api"}, Offline: true,
 					GrantTypes: []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials}},
@@ -57,7 +58,7 @@ func (w *world) registering(change ...func(*registration.Handler)) (*registratio
 	for _, c := range change {
 		c(h)
 	}
-	for _, p := range registration.Check(&h.Settings) {
+	for _, p := range kind.Check(&h.Settings) {
 		w.t.Fatal(p)
 	}
 	var err error
@@ -416,7 +417,7 @@ func TestS084_Statements(t *testing.T) {
 	k, stranger := newKey(t, "ES256", "one"), newKey(t, "ES256", "one")
 	w.registering(func(h *registration.Handler) {
 		h.Settings.Open = "closed"
-		h.Settings.Issuers = map[string]registration.Issuer{"fed": {Issuer: "https://fed.example", JWKS: keySet(t, k)}}
+		h.Settings.Issuers = map[string]kind.Issuer{"fed": {Issuer: "https://fed.example", JWKS: keySet(t, k)}}
 	})
 	claims := func(change ...any) map[string]any {
 		m := said{"iss": "https://fed.example", "redirect_uris": cb(), "client_name": "Vouched", "software_id": "4711"}

@@ -1,3 +1,5 @@
+// Package registration lets clients register themselves and manage what they registered (RFC 7591, RFC 7592, OpenID Connect Dynamic Client
+// Registration 1.0). Everything a client says of itself is a stranger's: what it may do is decided by the kind of client that the settings say it is.
 package registration
 
 import (
@@ -21,6 +23,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/foreign"
+	"github.com/stile-id/stile/server/oauth/kind"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
 
@@ -33,8 +36,8 @@ type Ledger interface {
 // Handler serves the registration endpoint and each client's own place below it.
 type Handler struct {
 	Issuer   oauth.Issuer
-	Settings Settings
-	Offers   Offers
+	Settings kind.Settings
+	Offers   kind.Offers
 	Ledger   Ledger
 	Limits   transient.Store
 	Open     transient.Limit // of registrations without a token, per address; Burst 0: no limit
@@ -122,7 +125,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) (int, []byte, e
 	if err != nil {
 		return 0, nil, err
 	}
-	m, kind, err := h.settle(ctx, o, Asked{Action: "register", Kind: entry.Kind, Token: entry.Name, Address: h.Address(r)}, now)
+	m, of, err := h.settle(ctx, o, Asked{Action: "register", Kind: entry.Kind, Token: entry.Name, Address: h.Address(r)}, now)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -130,7 +133,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) (int, []byte, e
 	if err != nil {
 		return 0, nil, err
 	}
-	reg := identity.Registration{ID: identity.RegisteredPrefix + id, Kind: kind, Via: entry.Name, Revision: 1, Created: now, Changed: now}
+	reg := identity.Registration{ID: identity.RegisteredPrefix + id, Kind: of, Via: entry.Name, Revision: 1, Created: now, Changed: now}
 	issued, err := h.issue(ctx, &reg, m)
 	if err != nil {
 		return 0, nil, err
@@ -144,37 +147,37 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) (int, []byte, e
 }
 
 // enters finds out by what right somebody registers: an initial access token, or none where that is enough.
-func (h *Handler) enters(ctx context.Context, r *http.Request, now time.Time) (Token, error) {
+func (h *Handler) enters(ctx context.Context, r *http.Request, now time.Time) (kind.Token, error) {
 	if err := wire.NoQuery(r); err != nil {
-		return Token{}, err
+		return kind.Token{}, err
 	}
 	token, err := bearer(r)
 	if err != nil {
-		return Token{}, err
+		return kind.Token{}, err
 	}
 	if token == "" {
 		if h.Settings.Open == "" {
-			return Token{}, errNone
+			return kind.Token{}, errNone
 		}
 		if h.Open.Burst > 0 {
 			ok, _, err := h.Limits.Take(ctx, "oauth/register/"+h.Address(r), h.Open, now)
 			if err != nil {
-				return Token{}, err
+				return kind.Token{}, err
 			}
 			if !ok {
-				return Token{}, errMany
+				return kind.Token{}, errMany
 			}
 		}
-		return Token{Kind: h.Settings.Open}, nil
+		return kind.Token{Kind: h.Settings.Open}, nil
 	}
-	sum, found := client.Kept(token), Token{}
+	sum, found := client.Kept(token), kind.Token{}
 	for _, t := range h.Settings.Tokens {
 		if same(sum, t.Secret) {
 			found = t
 		}
 	}
 	if found.Name == "" {
-		return Token{}, h.failed(ctx, r, now)
+		return kind.Token{}, h.failed(ctx, r, now)
 	}
 	return found, nil
 }
@@ -216,15 +219,15 @@ func body(w http.ResponseWriter, r *http.Request) (foreign.Object, error) {
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		return nil, errMedia
 	}
-	b, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if len(b) > maxBody {
+	b, err := io.ReadAll(io.LimitReader(r.Body, kind.MaxBody+1))
+	if len(b) > kind.MaxBody {
 		w.Header().Set("Connection", "close")
 		return nil, errTooLarge
 	}
 	if err != nil {
-		return nil, errBody.With(err)
+		return nil, kind.ErrBody.With(err)
 	}
-	return readObject(b)
+	return kind.ReadObject(b)
 }
 
 func (h *Handler) audit(r *http.Request, event string, reg identity.Registration, now time.Time) []journey.Audit {

@@ -11,7 +11,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
-	"github.com/stile-id/stile/server/oauth/foreign"
+	"github.com/stile-id/stile/server/oauth/kind"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
 
@@ -78,7 +78,7 @@ func (h *Handler) owner(ctx context.Context, r *http.Request, id string, now tim
 
 // read tells what is registered. Neither the secret nor the token is in it: both are kept as hashes alone.
 func (h *Handler) read(_ http.ResponseWriter, _ *http.Request, reg *identity.Registration, _ time.Time) (int, []byte, error) {
-	m, err := stored(reg)
+	m, err := kind.Stored(reg)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -104,12 +104,12 @@ func (h *Handler) replace(w http.ResponseWriter, r *http.Request, reg *identity.
 	if o.Has("client_secret") && !same(client.Kept(o.Text("client_secret")), reg.Secret) {
 		return 0, nil, oauth.Fail(oauth.InvalidRequest, "The client_secret is not the client's.")
 	}
-	m, kind, err := h.settle(ctx, o, Asked{Action: "update", Client: reg.ID, Kind: reg.Kind, Token: reg.Via, Address: h.Address(r)}, now)
+	m, of, err := h.settle(ctx, o, Asked{Action: "update", Client: reg.ID, Kind: reg.Kind, Token: reg.Via, Address: h.Address(r)}, now)
 	if err != nil {
 		return 0, nil, err
 	}
 	next := *reg
-	next.Kind, next.Changed = kind, now
+	next.Kind, next.Changed = of, now
 	given, err := h.issue(ctx, &next, m)
 	if err != nil {
 		return 0, nil, err
@@ -130,13 +130,4 @@ func (h *Handler) remove(_ http.ResponseWriter, r *http.Request, reg *identity.R
 	}
 	h.Changed(reg.ID, true)
 	return http.StatusNoContent, nil, nil
-}
-
-// stored reads the metadata of a registration back.
-func stored(reg *identity.Registration) (*Metadata, error) {
-	o, err := foreign.ReadObject(reg.Metadata)
-	if err != nil {
-		return nil, err
-	}
-	return read(o)
 }

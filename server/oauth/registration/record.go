@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/foreign"
+	"github.com/stile-id/stile/server/oauth/kind"
 )
 
 // Asked is what the hook is shown.
@@ -41,7 +40,7 @@ var errPolicy = oauth.Fail(oauth.InvalidMetadata, "The policy of this server ref
 
 // settle decides what would be registered: what the client says, what a statement claims over that, what the hook changes of it, in the form that the kind
 // gives it.
-func (h *Handler) settle(ctx context.Context, o foreign.Object, a Asked, now time.Time) (*Metadata, string, error) {
+func (h *Handler) settle(ctx context.Context, o foreign.Object, a Asked, now time.Time) (*kind.Metadata, string, error) {
 	known := foreign.Object{}
 	for name, v := range o {
 		known[name] = v
@@ -62,33 +61,33 @@ func (h *Handler) settle(ctx context.Context, o foreign.Object, a Asked, now tim
 			}
 		}
 	}
-	kind, err := h.judged(ctx, known, claims, a)
+	of, err := h.judged(ctx, known, claims, a)
 	if err != nil {
 		return nil, "", err
 	}
-	k, ok := h.Settings.Kinds[kind]
+	k, ok := h.Settings.Kinds[of]
 	if !ok {
-		return nil, "", errPolicy.With(fmt.Errorf("there is no kind %q", kind))
+		return nil, "", errPolicy.With(fmt.Errorf("there is no kind %q", of))
 	}
 	if k.Statement && claims == nil {
 		return nil, "", errNeeded
 	}
-	m, err := read(known)
+	m, err := kind.Read(known)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := m.shape(k, h.Offers); err != nil {
+	if err := m.Shape(k, h.Offers); err != nil {
 		return nil, "", err
 	}
-	return m, kind, nil
+	return m, of, nil
 }
 
 // judged asks the hook and puts its changes in.
-func (h *Handler) judged(ctx context.Context, known, claims foreign.Object, a Asked) (kind string, err error) {
+func (h *Handler) judged(ctx context.Context, known, claims foreign.Object, a Asked) (of string, err error) {
 	if h.Judge == nil {
 		return a.Kind, nil
 	}
-	shown, err := read(known)
+	shown, err := kind.Read(known)
 	if err != nil {
 		return "", err
 	}
@@ -125,7 +124,7 @@ type issued struct{ secret, token string }
 
 // issue completes a registration: the metadata, a secret if the client needs one and has none, and a new registration access token. The client that comes out is
 // looked at as every client of the settings is.
-func (h *Handler) issue(ctx context.Context, reg *identity.Registration, m *Metadata) (out issued, err error) {
+func (h *Handler) issue(ctx context.Context, reg *identity.Registration, m *kind.Metadata) (out issued, err error) {
 	switch {
 	case m.Auth != oauth.AuthBasic && m.Auth != oauth.AuthPost:
 		reg.Secret = ""
@@ -142,7 +141,7 @@ func (h *Handler) issue(ctx context.Context, reg *identity.Registration, m *Meta
 	if reg.Metadata, err = json.Marshal(m); err != nil {
 		return out, err
 	}
-	if len(reg.Metadata) > maxKept {
+	if len(reg.Metadata) > kind.MaxKept {
 		return out, oauth.Fail(oauth.InvalidMetadata, "The metadata are too large.")
 	}
 	c, err := h.Settings.Client(reg, h.Offers)
@@ -159,34 +158,13 @@ func (h *Handler) issue(ctx context.Context, reg *identity.Registration, m *Meta
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := client.CheckSector(ctx, h.Calls, c); err != nil {
-		return out, bad("sector_identifier_uri", "the list there cannot be read, or lacks a redirect URI.").With(err)
+		return out, kind.Bad("sector_identifier_uri", "the list there cannot be read, or lacks a redirect URI.").With(err)
 	}
 	return out, nil
 }
 
-// Client makes the client of a registration, by the settings as they are now. Its error means that they no longer let it be one.
-func (s *Settings) Client(reg *identity.Registration, o Offers) (*oauth.Client, error) {
-	k, ok := s.Kinds[reg.Kind]
-	if !ok {
-		return nil, fmt.Errorf("there is no kind %q", reg.Kind)
-	}
-	m, err := stored(reg)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.shape(k, o); err != nil {
-		return nil, err
-	}
-	var secrets []string
-	if reg.Secret != "" {
-		secrets = []string{reg.Secret}
-	}
-	c, problems := client.Check(m.client(reg.ID, k, secrets))
-	return &c, errors.Join(problems...)
-}
-
 // told is the answer: everything that is registered, and once what is secret (RFC 7591 §3.2.1, RFC 7592 §3).
-func (h *Handler) told(reg *identity.Registration, m *Metadata, once issued) ([]byte, error) {
+func (h *Handler) told(reg *identity.Registration, m *kind.Metadata, once issued) ([]byte, error) {
 	b, err := json.Marshal(m)
 	if err != nil {
 		return nil, err
@@ -221,6 +199,3 @@ func random(from io.Reader, n int) (string, error) {
 	}
 	return string(b), nil
 }
-
-// Names lists the kinds.
-func (s *Settings) Names() []string { return slices.Sorted(maps.Keys(s.Kinds)) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/foreign"
+	"github.com/stile-id/stile/server/oauth/kind"
 )
 
 var (
@@ -21,12 +22,12 @@ var (
 
 // trusted is a statement issuer with its keys read.
 type trusted struct {
-	Issuer
+	kind.Issuer
 	keys []jose.JSONWebKey // empty: at JWKSURI
 }
 
 // trust reads the issuers of the settings, by their iss.
-func trust(issuers map[string]Issuer) (map[string]*trusted, error) {
+func trust(issuers map[string]kind.Issuer) (map[string]*trusted, error) {
 	out := map[string]*trusted{}
 	for name, i := range issuers {
 		t := &trusted{Issuer: i}

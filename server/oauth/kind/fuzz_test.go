@@ -1,4 +1,4 @@
-package registration
+package kind
 
 import (
 	"encoding/json"
@@ -21,15 +21,15 @@ func FuzzMetadata(f *testing.F) {
 	k := Kind{Flows: oauth.Flows{Default: "signin"}, Scopes: []string{"openid", "x"}, GrantTypes: []string{oauth.GrantCode, oauth.GrantCredentials}}
 	settings := &Settings{Kinds: map[string]Kind{"k": k}}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		o, err := readObject(b)
+		o, err := ReadObject(b)
 		if err != nil {
 			return
 		}
-		m, err := read(o)
+		m, err := Read(o)
 		if err != nil {
 			return
 		}
-		if m.shape(k, Offers{}) != nil {
+		if m.Shape(k, Offers{}) != nil {
 			return
 		}
 		for _, u := range append(m.RedirectURIs, m.LogoutURIs...) {
@@ -45,8 +45,8 @@ func FuzzMetadata(f *testing.F) {
 		if m.Auth == oauth.AuthBasic || m.Auth == oauth.AuthPost {
 			reg.Secret = client.Kept("x")
 		}
-		again, err := stored(reg)
-		if err != nil || again.shape(k, Offers{}) != nil {
+		again, err := Stored(reg)
+		if err != nil || again.Shape(k, Offers{}) != nil {
 			t.Fatalf("%s cannot be read back: %v", text, err)
 		}
 		if second, err := json.Marshal(again); err != nil || string(second) != string(text) {

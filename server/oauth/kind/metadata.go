@@ -1,4 +1,4 @@
-package registration
+package kind
 
 import (
 	"encoding/json"
@@ -66,8 +66,8 @@ type Metadata struct {
 
 // Bounds of what is read.
 const (
-	maxBody      = 32 << 10 // bytes
-	maxKept      = 48 << 10 // bytes, what a statement and the hook added among them
+	MaxBody      = 32 << 10 // bytes of a request
+	MaxKept      = 48 << 10 // bytes that are kept, what a statement and the hook added among them
 	maxDepth     = 8
 	maxList      = 20
 	maxText      = 1000 // characters, but for jwks and statements
@@ -96,15 +96,16 @@ func refused() []string {
 	return []string{"id_token_encrypted_response_alg", "userinfo_encrypted_response_alg", "introspection_encrypted_response_alg", "authorization_encrypted_response_alg"}
 }
 
-var errBody = oauth.Fail(oauth.InvalidMetadata, "The body is not one JSON object with each name once.")
+// ErrBody: what came is not one JSON object.
+var ErrBody = oauth.Fail(oauth.InvalidMetadata, "The body is not one JSON object with each name once.")
 
-// bad is a mistake in a member. Both texts are our own words.
-func bad(member, sentence string) *oauth.Error {
+// Bad is a mistake in a member. Both texts are our own words.
+func Bad(member, sentence string) *oauth.Error {
 	return oauth.Fail(oauth.InvalidMetadata, member+": "+sentence)
 }
 
-// readObject reads a body of bounded size and depth.
-func readObject(body []byte) (foreign.Object, error) {
+// ReadObject reads a body of bounded size and depth.
+func ReadObject(body []byte) (foreign.Object, error) {
 	depth, text, escaped := 0, false, false
 	for _, c := range body {
 		switch {
@@ -122,22 +123,22 @@ func readObject(body []byte) (foreign.Object, error) {
 			depth--
 		}
 	}
-	if len(body) > maxBody {
-		return nil, errBody
+	if len(body) > MaxBody {
+		return nil, ErrBody
 	}
 	o, err := foreign.ReadObject(body)
 	if err != nil {
-		return nil, errBody.With(err)
+		return nil, ErrBody.With(err)
 	}
 	return o, nil
 }
 
-// read takes what is known out of an object. A null is no value (RFC 7592 §2.2).
-func read(o foreign.Object) (*Metadata, error) {
+// Read takes what is known out of an object. A null is no value (RFC 7592 §2.2).
+func Read(o foreign.Object) (*Metadata, error) {
 	m := &Metadata{Localized: map[string]string{}}
 	for _, name := range refused() {
 		if t := o.Text(name); t != "" {
-			return nil, bad(name, "encryption is not offered.")
+			return nil, Bad(name, "encryption is not offered.")
 		}
 	}
 	for _, name := range names() {
@@ -150,7 +151,7 @@ func read(o foreign.Object) (*Metadata, error) {
 			err = json.Unmarshal(one, m)
 		}
 		if err != nil {
-			return nil, bad(name, "the value has another form than it must have.").With(err)
+			return nil, Bad(name, "the value has another form than it must have.").With(err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o)) {
@@ -160,7 +161,7 @@ func read(o foreign.Object) (*Metadata, error) {
 		}
 		text := o.Text(name)
 		if text == "" || language == "" || len(language) > 35 || strings.Trim(language, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" || len(m.Localized) == maxLocalized {
-			return nil, bad(base, "a translation is empty or too many, or its language is no language tag.")
+			return nil, Bad(base, "a translation is empty or too many, or its language is no language tag.")
 		}
 		m.Localized[name] = text
 	}

@@ -1,6 +1,6 @@
-// Package registration lets clients register themselves and manage what they registered (RFC 7591, RFC 7592, OpenID Connect Dynamic Client
-// Registration 1.0). Everything a client says of itself is a stranger's: what it may do is decided by the kind of client that the settings say it is.
-package registration
+// Package kind makes clients of what strangers say of themselves (RFC 7591 §2): the settings' kinds decide what such a client may be and do. It knows the
+// metadata and their rules; who may register, and how, is the affair of the room registration.
+package kind
 
 import (
 	"encoding/hex"

@@ -1,4 +1,4 @@
-package registration
+package kind
 
 import (
 	"net/netip"
@@ -31,8 +31,8 @@ func rules() []func(*draft) error {
 	return []func(*draft) error{lengths, people, pages, application, grants, responses, method, redirects, keys, algorithms, subjects, scopes, details, binding, certificate, logout, requests, backchannel, demands}
 }
 
-// shape applies them. It changes nothing in metadata that have their form already.
-func (m *Metadata) shape(k Kind, o Offers) error {
+// Shape applies them. It changes nothing in metadata that have their form already.
+func (m *Metadata) Shape(k Kind, o Offers) error {
 	d := &draft{Metadata: m, kind: k, offers: o}
 	for _, r := range rules() {
 		if err := r(d); err != nil {
@@ -50,11 +50,11 @@ func lengths(d *draft) error {
 	}{{"redirect_uris", d.RedirectURIs}, {"response_types", d.ResponseTypes}, {"grant_types", d.GrantTypes}, {"contacts", d.Contacts}, {"default_acr_values", d.ACR},
 		{"request_uris", d.RequestURIs}, {"post_logout_redirect_uris", d.LogoutURIs}, {"authorization_details_types", d.Details}} {
 		if len(x.list) > maxList {
-			return bad(x.name, "more than 20 values.")
+			return Bad(x.name, "more than 20 values.")
 		}
 		for _, v := range x.list {
 			if v == "" || len(v) > maxText {
-				return bad(x.name, "a value is empty or longer than 1000 characters.")
+				return Bad(x.name, "a value is empty or longer than 1000 characters.")
 			}
 		}
 	}
@@ -68,17 +68,17 @@ func people(d *draft) error {
 	}
 	for _, x := range []struct{ name, text string }{{"client_name", d.Name}, {"software_id", d.SoftwareID}, {"software_version", d.SoftwareVersion}} {
 		if !readable(x.text, 100) {
-			return bad(x.name, "more than 100 characters, or some that cannot be shown.")
+			return Bad(x.name, "more than 100 characters, or some that cannot be shown.")
 		}
 	}
 	for _, c := range d.Contacts {
 		if !readable(c, 200) {
-			return bad("contacts", "one has more than 200 characters, or some that cannot be shown.")
+			return Bad("contacts", "one has more than 200 characters, or some that cannot be shown.")
 		}
 	}
 	for name, text := range d.Localized {
 		if strings.HasPrefix(name, "client_name#") && !readable(text, 100) {
-			return bad("client_name", "more than 100 characters, or some that cannot be shown.")
+			return Bad("client_name", "more than 100 characters, or some that cannot be shown.")
 		}
 	}
 	return nil
@@ -104,7 +104,7 @@ func pages(d *draft) error {
 	}
 	for name, address := range list {
 		if address != "" && !https(address) {
-			return bad(name, "it must be an https address.")
+			return Bad(name, "it must be an https address.")
 		}
 	}
 	return nil
@@ -116,7 +116,7 @@ func application(d *draft) error {
 		d.ApplicationType = "web"
 	case "web", "native":
 	default:
-		return bad("application_type", "write web or native.")
+		return Bad("application_type", "write web or native.")
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func grants(d *draft) error {
 	}
 	d.GrantTypes = kept(d.GrantTypes, d.kind.grants())
 	if len(d.GrantTypes) == 0 {
-		return bad("grant_types", "none of them is offered to this client.")
+		return Bad("grant_types", "none of them is offered to this client.")
 	}
 	return nil
 }
@@ -140,9 +140,9 @@ func responses(d *draft) error {
 	d.ResponseTypes = kept(d.ResponseTypes, []string{"code"})
 	switch {
 	case asked && len(d.ResponseTypes) == 0:
-		return bad("response_types", "only code is offered.")
+		return Bad("response_types", "only code is offered.")
 	case asked && !code:
-		return bad("response_types", "they do not go with the grant_types.")
+		return Bad("response_types", "they do not go with the grant_types.")
 	case code:
 		d.ResponseTypes = []string{"code"}
 	}
@@ -173,7 +173,7 @@ func method(d *draft) error {
 		}
 	}
 	if !slices.Contains(ways, d.Auth) {
-		return bad("token_endpoint_auth_method", "it is not offered to this client.")
+		return Bad("token_endpoint_auth_method", "it is not offered to this client.")
 	}
 	return nil
 }
@@ -190,7 +190,7 @@ func redirects(d *draft) error {
 	}
 	for _, u := range d.LogoutURIs {
 		if err := d.leads(u); err != nil {
-			return bad("post_logout_redirect_uris", "the same rules hold as for redirect_uris.").With(err)
+			return Bad("post_logout_redirect_uris", "the same rules hold as for redirect_uris.").With(err)
 		}
 	}
 	return nil
@@ -211,18 +211,18 @@ func keys(d *draft) error {
 		d.JWKS = nil
 	}
 	if len(d.JWKS) > 0 && d.JWKSURI != "" {
-		return bad("jwks", "write jwks or jwks_uri, not both.")
+		return Bad("jwks", "write jwks or jwks_uri, not both.")
 	}
 	if d.JWKSURI != "" && !https(d.JWKSURI) {
-		return bad("jwks_uri", "it must be an https address.")
+		return Bad("jwks_uri", "it must be an https address.")
 	}
 	if len(d.JWKS) > 0 {
 		if _, err := foreign.ReadKeys(d.JWKS, true); err != nil {
-			return bad("jwks", "public keys only: EC on P-256, RSA from 2048 bits, or Ed25519.").With(err)
+			return Bad("jwks", "public keys only: EC on P-256, RSA from 2048 bits, or Ed25519.").With(err)
 		}
 	}
 	if len(d.JWKS) == 0 && d.JWKSURI == "" && (d.Auth == oauth.AuthKey || d.Auth == oauth.AuthSelfSigned) {
-		return bad("token_endpoint_auth_method", "it needs jwks or jwks_uri.")
+		return Bad("token_endpoint_auth_method", "it needs jwks or jwks_uri.")
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func algorithms(d *draft) error {
 			*x.value = oauth.EdDSA
 		}
 		if *x.value != "" && !slices.Contains(x.known, *x.value) {
-			return bad(x.name, "it is not offered to this client.")
+			return Bad(x.name, "it is not offered to this client.")
 		}
 	}
 	return nil
@@ -262,10 +262,10 @@ func subjects(d *draft) error {
 		d.SubjectType = oauth.SubjectPublic
 	}
 	if d.SubjectType != oauth.SubjectPublic && d.SubjectType != oauth.SubjectPairwise {
-		return bad("subject_type", "write public or pairwise.")
+		return Bad("subject_type", "write public or pairwise.")
 	}
 	if d.SectorURI != "" && !https(d.SectorURI) {
-		return bad("sector_identifier_uri", "it must be an https address.")
+		return Bad("sector_identifier_uri", "it must be an https address.")
 	}
 	return nil
 }
@@ -279,7 +279,7 @@ func scopes(d *draft) error {
 	}
 	got := kept(asked, d.kind.scopes())
 	if len(got) == 0 {
-		return bad("scope", "none of them is offered to this client.")
+		return Bad("scope", "none of them is offered to this client.")
 	}
 	d.Scope = strings.Join(got, " ")
 	return nil
@@ -287,7 +287,7 @@ func scopes(d *draft) error {
 
 func details(d *draft) error {
 	if len(kept(d.Details, d.kind.Details)) != len(d.Details) {
-		return bad("authorization_details_types", "one of them is not offered to this client, or is there twice.")
+		return Bad("authorization_details_types", "one of them is not offered to this client, or is there twice.")
 	}
 	return nil
 }
@@ -296,13 +296,13 @@ func details(d *draft) error {
 func binding(d *draft) error {
 	p := d.kind.profile()
 	if d.TLSBound && !d.offers.Certificates {
-		return bad("tls_client_certificate_bound_access_tokens", "nobody asks for certificates here.")
+		return Bad("tls_client_certificate_bound_access_tokens", "nobody asks for certificates here.")
 	}
 	d.DPoP = d.DPoP || p.Bound && !d.TLSBound
 	d.RequirePAR = d.RequirePAR || p.PAR
 	d.RequireSigned = d.RequireSigned || p.Signed
 	if code := slices.Contains(d.GrantTypes, oauth.GrantCode); d.RequireSigned && code && len(d.JWKS) == 0 && d.JWKSURI == "" {
-		return bad("require_signed_request_object", "it needs jwks or jwks_uri.")
+		return Bad("require_signed_request_object", "it needs jwks or jwks_uri.")
 	}
 	return nil
 }
@@ -312,21 +312,21 @@ func certificate(d *draft) error {
 	n := 0
 	for _, v := range []string{d.TLSSubject, d.TLSDNS, d.TLSURI, d.TLSIP, d.TLSEmail} {
 		if len(v) > maxText {
-			return bad("tls_client_auth_subject_dn", "longer than 1000 characters.")
+			return Bad("tls_client_auth_subject_dn", "longer than 1000 characters.")
 		}
 		if v != "" {
 			n++
 		}
 	}
 	if d.Auth == oauth.AuthTLS && n != 1 {
-		return bad("token_endpoint_auth_method", "exactly one tls_client_auth member says whom the certificate names.")
+		return Bad("token_endpoint_auth_method", "exactly one tls_client_auth member says whom the certificate names.")
 	}
 	if d.Auth != oauth.AuthTLS {
 		d.TLSSubject, d.TLSDNS, d.TLSURI, d.TLSIP, d.TLSEmail = "", "", "", "", ""
 	}
 	if d.TLSIP != "" {
 		if _, err := netip.ParseAddr(d.TLSIP); err != nil {
-			return bad("tls_client_auth_san_ip", "no address.")
+			return Bad("tls_client_auth_san_ip", "no address.")
 		}
 	}
 	return nil
@@ -335,11 +335,11 @@ func certificate(d *draft) error {
 // logout checks where the client hears of ends of sessions. A frame of another origin than its own could be anybody's.
 func logout(d *draft) error {
 	if d.BackLogout != "" && !https(d.BackLogout) {
-		return bad("backchannel_logout_uri", "it must be an https address.")
+		return Bad("backchannel_logout_uri", "it must be an https address.")
 	}
 	own := slices.ContainsFunc(d.RedirectURIs, func(r string) bool { return client.Origin(r) == client.Origin(d.FrontLogout) })
 	if d.FrontLogout != "" && (!https(d.FrontLogout) || !own) {
-		return bad("frontchannel_logout_uri", "it must be an https address of the same origin as a redirect URI.")
+		return Bad("frontchannel_logout_uri", "it must be an https address of the same origin as a redirect URI.")
 	}
 	d.BackSession, d.FrontSession = d.BackSession && d.BackLogout != "", d.FrontSession && d.FrontLogout != ""
 	return nil
@@ -348,11 +348,11 @@ func logout(d *draft) error {
 func requests(d *draft) error {
 	for _, u := range d.RequestURIs {
 		if !https(u) {
-			return bad("request_uris", "they must be https addresses without a fragment.")
+			return Bad("request_uris", "they must be https addresses without a fragment.")
 		}
 	}
 	if len(d.RequestURIs) > 0 && len(d.JWKS) == 0 && d.JWKSURI == "" {
-		return bad("request_uris", "they need jwks or jwks_uri.")
+		return Bad("request_uris", "they need jwks or jwks_uri.")
 	}
 	return nil
 }
@@ -367,7 +367,7 @@ func backchannel(d *draft) error {
 		d.Delivery = "poll"
 	}
 	if d.Delivery != "poll" {
-		return bad("backchannel_token_delivery_mode", "only poll is offered.")
+		return Bad("backchannel_token_delivery_mode", "only poll is offered.")
 	}
 	d.UserCode = false
 	return nil
@@ -375,14 +375,14 @@ func backchannel(d *draft) error {
 
 func demands(d *draft) error {
 	if d.MaxAge != nil && (*d.MaxAge < 0 || *d.MaxAge > 1<<31) {
-		return bad("default_max_age", "a number of seconds.")
+		return Bad("default_max_age", "a number of seconds.")
 	}
 	return nil
 }
 
 // client is the client that metadata in their form describe.
 func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
-	c := oauth.Client{ID: id, Name: m.Name, Secrets: secrets, Auth: m.Auth, AuthAlg: m.AuthAlg, JWKS: oauth.Document(m.JWKS), JWKSURI: m.JWKSURI,
+	c := oauth.Client{ID: id, Name: m.Name, Secrets: secrets, Auth: m.Auth, AuthAlg: m.AuthAlg, JWKS: m.JWKS, JWKSURI: m.JWKSURI,
 		Certificate: oauth.Subject{DN: m.TLSSubject, DNS: m.TLSDNS, URI: m.TLSURI, IP: m.TLSIP, Email: m.TLSEmail},
 		Profile:     k.Profile, TLSBound: m.TLSBound, RequestAlg: m.RequestAlg, RequestURIs: m.RequestURIs, ResponseAlg: m.ResponseAlg, Redirects: m.RedirectURIs, LogoutURIs: m.LogoutURIs,
 		SubjectType: m.SubjectType, SectorURI: m.SectorURI, BackLogout: m.BackLogout, BackSession: m.BackSession, FrontLogout: m.FrontLogout, FrontSession: m.FrontSession,
