@@ -63,6 +63,9 @@ func (h *Handler) owner(ctx context.Context, r *http.Request, id string, now tim
 	if !current && !before {
 		return nil, h.failed(ctx, r, now)
 	}
+	if before { // the newer one never arrived: a change goes on from the token that is held, however many answers are lost
+		reg.Token = reg.Previous
+	}
 	if current && reg.Previous != "" {
 		reg.Previous = ""
 		switch err := h.Ledger.Apply(ctx, []identity.Write{identity.ChangeClient{Registration: *reg}}, nil); {
