@@ -244,3 +244,9 @@ type Clients interface {
 
 // ErrNoClient: there is no such client, or it is disabled.
 var ErrNoClient = errors.New("oauth: no such client")
+
+// Scopes that begin with ScopeOurs are for Stile's own interfaces. ScopeClients lets a client's own token manage clients that registered.
+const (
+	ScopeOurs    = "stile:"
+	ScopeClients = "stile:clients"
+)
