@@ -16,10 +16,10 @@ import (
 
 func user(s streams) *cobra.Command {
 	var path string
-	c := &cobra.Command{Use: "user", Short: "Add, list, disable and unlock accounts"}
+	c := &cobra.Command{Use: "user", Short: "Add, list, disable and unlock accounts, see and end their sessions"}
 	settings(c, &path)
 	group(c)
-	c.AddCommand(userAdd(s, &path), userList(s, &path),
+	c.AddCommand(userAdd(s, &path), userList(s, &path), userSessions(s, &path), userSignOut(s, &path),
 		userChange(s, &path, "disable", "End an account's sessions, revoke its grants and let it in no more", func(c *cobra.Command, o *app.Operator, a *identity.Account) error {
 			return o.SetStatus(c.Context(), a.ID, identity.Disabled)
 		}),
