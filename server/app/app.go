@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,9 +35,7 @@ import (
 	"github.com/stile-id/stile/server/pages"
 	"github.com/stile-id/stile/server/seal"
 	"github.com/stile-id/stile/server/session"
-	"github.com/stile-id/stile/server/store/redis"
 	"github.com/stile-id/stile/server/store/sql"
-	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/trails"
 	"github.com/stile-id/stile/server/watch"
 	"github.com/stile-id/stile/server/web"
@@ -76,6 +73,7 @@ type Server struct {
 	now       func() time.Time
 	master    seal.Master
 	transient transient.Store
+	vault     keys.Vault
 	hooks     *host.Pool
 	connect   *connect.Connectors
 	sessions  *session.Sessions
@@ -152,13 +150,6 @@ func hookOptions(o Options) host.Options {
 		Isolation: h.Isolation, Logger: o.Log}
 }
 
-func (s *Server) dataDir() string {
-	if s.file.Data == "" {
-		return filepath.Join(s.file.Dir, "data")
-	}
-	return s.beside(s.file.Data)
-}
-
 // beside resolves a path of the settings against their directory.
 func (s *Server) beside(path string) string {
 	if filepath.IsAbs(path) {
@@ -168,70 +159,13 @@ func (s *Server) beside(path string) string {
 }
 
 func (s *Server) openStores(ctx context.Context) error {
-	if err := os.MkdirAll(s.dataDir(), 0o700); err != nil {
-		return fmt.Errorf("data directory: %w", err)
-	}
-	var err error
-	if s.master, err = s.masterKey(); err != nil {
+	open, err := stores.Open(ctx, s.file, s.now)
+	if err != nil {
 		return err
 	}
-	url := "sqlite:" + filepath.Join(s.dataDir(), "stile.db")
-	if !s.file.Ledger.Empty() {
-		v, err := s.file.Ledger.Resolve(s.file.Dir)
-		if err != nil {
-			return fmt.Errorf("ledger: %w", err)
-		}
-		url = v.Reveal()
-	}
-	if s.Store, err = sql.Open(ctx, database.Options{URL: url, Sealer: s.master.Sealer("outbox"), Now: s.now}); err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	s.closers = append(s.closers, s.Store.Close)
-	return s.openTransient(ctx)
-}
-
-func (s *Server) openTransient(ctx context.Context) error {
-	if s.file.Transient.Empty() {
-		t, ok := s.Store.Transient()
-		if !ok {
-			return errors.New("transient: PostgreSQL needs `transient: redis://…` beside it")
-		}
-		s.transient = t
-		return nil
-	}
-	v, err := s.file.Transient.Resolve(s.file.Dir)
-	if err != nil {
-		return fmt.Errorf("transient: %w", err)
-	}
-	r, err := redis.Open(ctx, redis.Options{URL: v.Reveal(), Now: s.now})
-	if err != nil {
-		return fmt.Errorf("transient: %w", err)
-	}
-	s.closers = append(s.closers, r.Close)
-	s.transient = r
+	s.closers = append(s.closers, open.Close)
+	s.master, s.Store, s.transient, s.vault = open.Master, open.Ledger, open.Transient, open.Vault
 	return nil
-}
-
-// vault is where private signing keys lie.
-func (s *Server) vault() keys.Vault {
-	if path := s.file.KeyFolder; path != "" {
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(s.file.Dir, path)
-		}
-		return keys.Folder{Path: path, Random: rand.Reader}
-	}
-	return keys.Sealed{Sealer: s.master.Sealer("signing-keys"), Random: rand.Reader}
-}
-
-func (s *Server) masterKey() (seal.Master, error) {
-	if s.file.MasterKey.Empty() {
-		return seal.Load(filepath.Join(s.dataDir(), "master.key"))
-	}
-	v, err := s.file.MasterKey.Resolve(s.file.Dir)
-	if err != nil {
-		return seal.Master{}, fmt.Errorf("master key: %w", err)
-	}
-	return seal.Parse(v.Reveal())
 }
 
 func (s *Server) flowFolder(o Options) (fs.FS, error) {

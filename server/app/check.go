@@ -13,7 +13,7 @@ import (
 	"github.com/stile-id/stile/server/app/demands"
 	"github.com/stile-id/stile/server/config"
 	"github.com/stile-id/stile/server/oauth/claims"
-	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/watch"
 	"github.com/stile-id/stile/server/web"
 )
@@ -80,6 +80,6 @@ func Check(ctx context.Context, f *config.File, log *slog.Logger) (found Checked
 		return found, err
 	}
 	_, badClaims := claims.New(f.Claims, s.scripts.Claims())
-	_, badClients := client.NewRegistry(f.Clients)
+	_, badClients := registry.New(f.Clients)
 	return found, errors.Join(badClaims, badClients)
 }

@@ -18,11 +18,13 @@ import (
 	"github.com/stile-id/stile/server/app/native"
 	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
+	"github.com/stile-id/stile/server/app/registering"
 	"github.com/stile-id/stile/server/app/waiting"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/assertion"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/bff"
@@ -41,6 +43,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/object"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/pushed"
+	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/revoke"
 	"github.com/stile-id/stile/server/oauth/sender"
@@ -53,8 +56,12 @@ import (
 // mountOAuth makes the wing that serves clients. The token, introspection and userinfo endpoints come first: routes are
 // tried in order, and these are the busy ones.
 func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
-	registry, err := client.NewRegistry(s.file.Clients)
+	clients, err := registry.New(s.file.Clients)
 	if err != nil {
+		return err
+	}
+	registering := registering.Room{File: s.file, Ledger: s.Store, Clients: clients, Now: s.now, Log: s.log}
+	if err := registering.Find(); err != nil {
 		return err
 	}
 	if s.grants, err = live.New(s.Store); err != nil {
@@ -68,9 +75,9 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err := outgoing.Sectors(ctx, s.file.Clients, calls, s.log); err != nil {
 		return err
 	}
-	s.Store.Hears, s.clients = outgoing.Hears(registry), registry
+	s.Store.Hears, s.clients = outgoing.Hears(clients), clients
 	issuer := oauth.Issuer(s.file.Issuer)
-	s.Keys = &keys.Ring{Store: s.Store, Vault: s.vault(), Now: s.now, Log: s.log,
+	s.Keys = &keys.Ring{Store: s.Store, Vault: s.vault, Now: s.now, Log: s.log,
 		Schedule: keys.Schedule{Every: config.Or(s.file.Lifetimes.KeyRotation, 0)}}
 	if err := s.Keys.Start(ctx); err != nil {
 		return fmt.Errorf("signing keys: %w", err)
@@ -80,7 +87,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	remote := &foreign.Remote{Now: s.now, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {
 		return fetcher.Fetch(ctx, address, "application/jwk-set+json, application/json", private, foreign.MaxKeySet)
 	}}
-	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log,
+	auth := &authentication.Authenticator{Clients: clients, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log,
 		Issuer: issuer, Remote: remote, Certificates: shown}
 	if auth.Authorities, err = certificates.Authorities(s.file); err != nil {
 		return err
@@ -109,31 +116,34 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		return err
 	}
 	forward.Mount(r)
-	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: registry, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
+	(&userinfo.Handler{Issuer: issuer, Sender: from, Clients: clients, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}).Mount(r)
 	objects := &object.Opener{Issuer: issuer, Remote: remote, Limits: s.transient, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {
 		return fetcher.Fetch(ctx, address, "application/oauth-authz-req+jwt, application/jwt", private, object.MaxObject)
 	}}
 	front := &authorize.Handler{Details: types, Pushed: &pushed.Requests{Store: s.transient}, Replies: reply.New(issuer, s.Keys, s.master, s.now),
-		Objects: objects, Issuer: issuer, Clients: registry, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
+		Objects: objects, Issuer: issuer, Clients: clients, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
 		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
 	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
 	(&challenge.Handler{Issuer: issuer, Clients: auth, Requests: front, Sender: from, Sessions: challenge.NewSessions(s.master), Limits: s.transient, Address: address, Now: s.now, Log: s.log,
 		Journeys: &native.Room{Start: authenticator{s}.start, Journeys: s.journeys, Pages: s.pages}}).Mount(r)
-	s.journeys.Finish = s.waiting.Finish(front, registry)
+	s.journeys.Finish = s.waiting.Finish(front, clients)
 	desk := pending.Desk{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log}
 	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Objects: objects, Sender: from, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Account: s.account})
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
-	(&logout.Handler{Issuer: issuer, Clients: registry, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
+	(&logout.Handler{Issuer: issuer, Clients: clients, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
-	s.notifier = &backchannel.Notifier{Clients: registry, Pending: s.waiting.Pending, Ledger: s.Store, Push: tokenDoor.Push, HTTP: calls, Now: s.now}
-	s.teller = &logout.Teller{Issuer: issuer, Clients: registry, Tokens: made, HTTP: calls, Now: s.now}
-	bff.New(bff.Options{Issuer: issuer, Apps: s.file.Handlers, Clients: registry, Secrets: s.file.Inner, Server: r, Calls: parts.APIs(), Master: s.master,
+	if err := registering.Mount(r, s.transient, address, remote, calls, s.scripts.Register, s.grants.DropAll); err != nil {
+		return err
+	}
+	s.notifier = &backchannel.Notifier{Clients: clients, Pending: s.waiting.Pending, Ledger: s.Store, Push: tokenDoor.Push, HTTP: calls, Now: s.now}
+	s.teller = &logout.Teller{Issuer: issuer, Clients: clients, Tokens: made, HTTP: calls, Now: s.now}
+	bff.New(bff.Options{Issuer: issuer, Apps: s.file.Handlers, Clients: clients, Secrets: s.file.Inner, Server: r, Calls: parts.APIs(), Master: s.master,
 		Random: rand.Reader, Now: s.now, Log: s.log}).Mount(r)
-	(&metadata.Handler{Issuer: issuer, Clients: registry, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
-		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Details: types.Names(), Log: s.log}).Mount(r)
+	(&metadata.Handler{Issuer: issuer, Clients: clients, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
+		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Details: types.Names(), Register: s.file.Registered != nil, Log: s.log}).Mount(r)
 	return nil
 }
 
@@ -231,7 +241,7 @@ func (s *Server) acrs() []string {
 
 func (s *Server) scopes() []string {
 	out := []string{"openid"}
-	for _, c := range s.file.Clients {
+	for _, c := range s.asking() {
 		for _, x := range c.Scopes {
 			if !slices.Contains(out, x) {
 				out = append(out, x)
@@ -242,8 +252,19 @@ func (s *Server) scopes() []string {
 	return out
 }
 
+// asking are the clients of the settings, and one of each kind that may register.
+func (s *Server) asking() []oauth.Client {
+	out := slices.Clone(s.file.Clients)
+	if r := s.file.Registered; r != nil {
+		for _, name := range r.Names() {
+			out = append(out, r.Kinds[name].Sample(name))
+		}
+	}
+	return out
+}
+
 func (s *Server) creates() bool {
-	return slices.ContainsFunc(s.file.Clients, func(c oauth.Client) bool { return c.Flows.Create != "" })
+	return slices.ContainsFunc(s.asking(), func(c oauth.Client) bool { return c.Flows.Create != "" })
 }
 
 // mutual is where clients with certificates call; "" when nobody is asked for one.

@@ -16,8 +16,8 @@ import (
 	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/config"
-	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/keys"
+	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/watch"
 )
 
@@ -37,9 +37,9 @@ func OpenOperator(ctx context.Context, f *config.File, log *slog.Logger) (*Opera
 	if s.Hasher, err = parts.Hasher(f.Password); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.Keys = &keys.Ring{Store: s.Store, Vault: s.vault(), Now: s.now, Log: log,
+	s.Keys = &keys.Ring{Store: s.Store, Vault: s.vault, Now: s.now, Log: log,
 		Schedule: keys.Schedule{Every: config.Or(f.Lifetimes.KeyRotation, 0)}}
-	clients, err := client.NewRegistry(f.Clients)
+	clients, err := registry.New(f.Clients)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -105,4 +105,16 @@ func (o *Operator) RemoveKey(ctx context.Context, id string) error {
 		return err
 	}
 	return o.Store.Apply(ctx, nil, []journey.Audit{{At: o.now(), Event: "key.removed", Detail: json.RawMessage(strconv.Quote(id))}})
+}
+
+// RemoveClient removes a client that registered itself; its grants are revoked in the same transaction.
+func (o *Operator) RemoveClient(ctx context.Context, id string) error {
+	if !identity.Registered(id) {
+		return fmt.Errorf("%q is no client that registered itself; those of the settings are removed there", id)
+	}
+	err := o.Store.Apply(ctx, []identity.Write{identity.RemoveClient{ID: id, At: o.now()}}, []journey.Audit{{At: o.now(), Event: "client.removed", Client: id}})
+	if errors.Is(err, identity.ErrConflict) {
+		return fmt.Errorf("there is no client %q", id)
+	}
+	return err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/stile-id/stile/engine/flow"
+	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
@@ -79,6 +80,9 @@ func (c *checker) clients() {
 			c.add("STILE-C08", at("clients", index, "id"), "rename or remove one of them", "client %q is here twice", k.ID)
 		}
 		seen[k.ID] = true
+		if identity.Registered(k.ID) {
+			c.add("STILE-C08", at("clients", index, "id"), "rename it", "client %q has an id of the form that clients get which register themselves", k.ID)
+		}
 		secrets, missing := slices.Clone(k.Secrets), false
 		for n, s := range secrets {
 			r := Ref{s}

@@ -11,6 +11,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/gateway"
+	"github.com/stile-id/stile/server/oauth/kind"
 )
 
 // Settings is the settings file.
@@ -41,6 +42,8 @@ type Settings struct {
 	ClaimsHook string               `json:"claims-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the functions claims come from; one named claims sees all of them last."`
 	Exchanges  string               `json:"exchange-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function exchange, which allows, narrows or refuses token exchanges."`
 	Assertions map[string]Assertion `json:"assertion-issuers,omitempty" jsonschema_description:"Issuers whose signed statements about people clients may bring in place of a sign-in (RFC 7523), by name."`
+	Registered *kind.Settings       `json:"registration,omitempty" jsonschema_description:"Clients that register themselves at /register (RFC 7591). Default: none can."`
+	Register   string               `json:"registration-hook,omitempty" jsonschema_description:"A .ts or .js file beside this one with the function client, which allows, changes or refuses registrations."`
 	Handlers   bff.Settings         `json:"token-handlers,omitempty" jsonschema_description:"Single-page apps whose tokens are kept here, by client id: /bff/CLIENT/…"`
 	Gateways   gateway.Settings     `json:"gateways,omitempty" jsonschema_description:"APIs behind a gateway that asks for each request, by name: /gateway/NAME."`
 	Lifetimes  Lifetimes            `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
@@ -156,9 +159,10 @@ type Limit struct {
 
 // Limits per network address: IPv4 whole, IPv6 by /64.
 type Limits struct {
-	Failures *Limit `json:"failures,omitempty" jsonschema_description:"Wrong answers. Default 60 in 10m."`
-	Journeys *Limit `json:"journeys,omitempty" jsonschema_description:"Sign-ins and sign-ups begun. Default: no limit."`
-	Mail     *Limit `json:"mail,omitempty" jsonschema_description:"Mails caused. Default 30 in 1h."`
+	Failures      *Limit `json:"failures,omitempty" jsonschema_description:"Wrong answers. Default 60 in 10m."`
+	Journeys      *Limit `json:"journeys,omitempty" jsonschema_description:"Sign-ins and sign-ups begun. Default: no limit."`
+	Registrations *Limit `json:"registrations,omitempty" jsonschema_description:"Clients registered without an initial access token. Default 10 in 1h."`
+	Mail          *Limit `json:"mail,omitempty" jsonschema_description:"Mails caused. Default 30 in 1h."`
 }
 
 // Or is the time set, or the default.

@@ -114,6 +114,7 @@ type Client struct {
 	Offline        bool      `json:"offline,omitempty" jsonschema_description:"Whether offline_access may be granted: refresh tokens that outlive the session."`
 	MaxAge         *int      `json:"default_max_age,omitempty" jsonschema:"minimum=0" jsonschema_description:"Seconds since a person last proved who they are, when the request does not say."`
 	ACR            []string  `json:"acr,omitempty" jsonschema_description:"Assurances of which one must be reached, whatever the request says."`
+	DefaultACR     []string  `json:"default_acr_values,omitempty" jsonschema_description:"Assurances wished for, in order of preference, when the request does not say."`
 	Silent         bool      `json:"silent,omitempty" jsonschema_description:"The app renews sign-ins by prompt=none. stile check then refuses a default flow that can never end without asking."`
 	Audience       []string  `json:"audience,omitempty" jsonschema_description:"Names under which this client is a resource server: it may ask about tokens for them. Its id always counts."`
 	Exchange       Exchange  `json:"exchange,omitzero" jsonschema_description:"What the client may exchange tokens for (RFC 8693). With nothing here: tokens that are for it, for some of the same audiences, with itself named as the one who acts."`

@@ -57,6 +57,10 @@ const (
 	InvalidDetails       = "invalid_authorization_details" // RFC 9396 §5
 	InvalidProof         = "invalid_dpop_proof"            // RFC 9449 §5
 	UseNonce             = "use_dpop_nonce"                // RFC 9449 §8
+	InvalidRedirect      = "invalid_redirect_uri"          // RFC 7591 §3.2.2
+	InvalidMetadata      = "invalid_client_metadata"
+	InvalidStatement     = "invalid_software_statement"
+	UnapprovedStatement  = "unapproved_software_statement"
 
 	InsufficientAuthorization = "insufficient_authorization" // OAuth 2.0 for First-Party Applications, draft-04 §5.2.2
 	InvalidSession            = "invalid_session"

@@ -178,3 +178,61 @@ claims:
     await stile.close();
   }
 });
+
+test("openid-client registers itself with an initial access token, signs a person in, and is removed", async () => {
+  process.env.ACME_SECRET_FOR_TEST = "the-secret-between-the-two";
+  process.env.STILE_TEST_ENTRY = "the-initial-access-token-of-the-test";
+  const acmePort = await freePort();
+  const dead = await freePort(); // nobody listens: the CRM is down
+  const stile = await deployment(`providers:
+  acme: { title: Acme, issuer: "http://localhost:${acmePort}", client_id: stile, client_secret: "env:ACME_SECRET_FOR_TEST", scopes: [email, profile], vouches: one-factor, allow-private: true }
+connectors:
+  crm: { base: "http://127.0.0.1:${dead}", allow-private: true, timeout: 300ms, retries: 0 }
+registration:
+  tokens: [{ name: partners, secret: "env:STILE_TEST_ENTRY", kind: app }]
+  kinds:
+    app: { flows: { default: signin }, scopes: [openid, profile, email] }
+`);
+  const acme = await employer(`${stile.issuer}/federate/callback`, acmePort);
+  const app = await callback();
+  const { page, close } = await person(chrome);
+  const insecure = { execute: [client.allowInsecureRequests] };
+  const metadata = { client_name: "Bring your own app", application_type: "native", redirect_uris: [app.uri], grant_types: ["authorization_code", "refresh_token"], token_endpoint_auth_method: "client_secret_post" };
+  try {
+    await assert.rejects(client.dynamicClientRegistration(new URL(stile.issuer), metadata, undefined, insecure));
+    const config = await client.dynamicClientRegistration(new URL(stile.issuer), metadata, undefined, { ...insecure, initialAccessToken: "the-initial-access-token-of-the-test" });
+    const registered = config.clientMetadata();
+    assert.match(registered.client_id, /^reg-[a-z2-7]{26}$/);
+    assert.equal(registered.id_token_signed_response_alg, "RS256");
+    const verifier = client.randomPKCECodeVerifier();
+    const [state, nonce] = [client.randomState(), client.randomNonce()];
+    const url = client.buildAuthorizationUrl(config, {
+      redirect_uri: app.uri, scope: "openid profile", state, nonce,
+      code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256",
+    });
+    await page.goto(url.href);
+    await page.fill("#identifier", "carol@acme.example");
+    await page.keyboard.press("Enter");
+    await page.locator("[name=login]").fill("carol"); // the employer's own pages
+    await page.locator("[name=password]").fill("anything");
+    await page.locator("[type=submit]").click();
+    await page.locator("[type=submit]").click(); // its consent
+    await page.locator(`main[data-prompt="ask.consent"]`).waitFor();
+    assert.match(await page.locator("main").innerText(), /Bring your own app/);
+    await page.locator("main button.primary").first().click();
+    const tokens = await client.authorizationCodeGrant(config, await app.got, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true });
+    assert.equal(tokens.claims().aud, registered.client_id);
+    await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+
+    const own = { headers: { authorization: `Bearer ${registered.registration_access_token}` } };
+    assert.equal((await (await fetch(registered.registration_client_uri, own)).json()).client_name, "Bring your own app");
+    assert.equal((await fetch(registered.registration_client_uri, { ...own, method: "DELETE" })).status, 204);
+    await assert.rejects(client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub));
+    await assert.rejects(client.refreshTokenGrant(config, tokens.refresh_token), (e) => e.error === "invalid_client");
+  } finally {
+    await close();
+    app.close();
+    await acme.close();
+    await stile.close();
+  }
+});

@@ -26,6 +26,13 @@ func Check(file *config.File, set watch.Compiled) diag.Problems {
 		j.silence()
 		j.approval()
 	}
+	if r := file.Registered; r != nil {
+		for _, name := range r.Names() {
+			j := judge{file: file, set: set, client: r.Kinds[name].Sample(name), at: []string{"registration", "kinds", name}, out: &out}
+			j.flows()
+			j.approval()
+		}
+	}
 	return out
 }
 

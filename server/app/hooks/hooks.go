@@ -1,4 +1,4 @@
-// Package hooks compiles the scripts that the settings name beside the flows': where claims come from, and who may exchange tokens.
+// Package hooks compiles the scripts that the settings name beside the flows': where claims come from, who may exchange tokens, and who may register.
 package hooks
 
 import (
@@ -16,6 +16,7 @@ import (
 	"github.com/stile-id/stile/scripts/host"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
+	"github.com/stile-id/stile/server/oauth/registration"
 	"github.com/stile-id/stile/server/oauth/token"
 )
 
@@ -28,13 +29,15 @@ type Hooks struct {
 
 	// Exchange decides about token exchanges; nil when the settings name no script for that.
 	Exchange token.ExchangeHook
+	// Register decides about clients that register themselves; nil when the settings name no script for that.
+	Register registration.Hook
 	claims   check.HookSet
 }
 
 // Load compiles them. With errors among the problems there are no hooks.
 func (h *Hooks) Load() (problems diag.Problems, sources diag.Sources, err error) {
 	sources = diag.Sources{}
-	for _, load := range []func() (diag.Problems, diag.Sources, error){h.loadClaims, h.loadExchange} {
+	for _, load := range []func() (diag.Problems, diag.Sources, error){h.loadClaims, h.loadExchange, h.loadRegister} {
 		ps, src, err := load()
 		problems = append(problems, ps...)
 		for name, text := range src {

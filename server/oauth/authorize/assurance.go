@@ -83,6 +83,9 @@ func acrValues(_ context.Context, _ *Handler, q *request) error {
 			q.journey.ACR = append(q.journey.ACR, a)
 		}
 	}
+	if len(q.journey.ACR) == 0 && len(q.journey.EssentialACR) == 0 {
+		q.journey.ACR = q.client.DefaultACR
+	}
 	if len(q.client.ACR) > 0 {
 		if len(q.journey.EssentialACR) == 0 {
 			q.journey.EssentialACR = q.client.ACR

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/authentication"
 )
 
 // prompt reads what the client wants the person to see (OpenID Connect Core §3.1.2.1, Initiating User Registration).
@@ -127,7 +127,7 @@ func asker(_ context.Context, h *Handler, q *request) error {
 	if h.Address != nil {
 		j.IP = h.Address(q.http)
 	} else {
-		j.IP = client.Address(q.http)
+		j.IP = authentication.Address(q.http)
 	}
 	agent := []rune(strings.ToValidUTF8(q.http.UserAgent(), ""))
 	j.UserAgent = string(agent[:min(len(agent), 200)])

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/pushed"
 	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -20,7 +20,7 @@ import (
 // hears here, and not in a person's browser, what is wrong with it.
 type Push struct {
 	*Handler
-	Authenticator *client.Authenticator
+	Authenticator *authentication.Authenticator
 	Sender        *sender.Sender
 	Limits        transient.Store
 }
@@ -34,7 +34,7 @@ func (h *Push) pushes(c *oauth.Client, r *http.Request) (string, transient.Limit
 	if c.Confidential() {
 		return "oauth/pushes/" + c.ID, transient.Limit{Burst: 60_000, Per: time.Minute}
 	}
-	address := client.Address(r)
+	address := authentication.Address(r)
 	if h.Address != nil {
 		address = h.Address(r)
 	}

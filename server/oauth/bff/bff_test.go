@@ -14,6 +14,7 @@ import (
 
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/seal"
 )
 
@@ -23,7 +24,7 @@ func handler(t testing.TB, issuer string) (*Handler, *mux.Router) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clients, err := client.NewRegistry([]oauth.Client{{ID: "spa", Secrets: []string{client.Kept("x")}, Redirects: []string{issuer + "/bff/spa/callback"}, Scopes: []string{"openid"},
+	clients, err := registry.New([]oauth.Client{{ID: "spa", Secrets: []string{client.Kept("x")}, Redirects: []string{issuer + "/bff/spa/callback"}, Scopes: []string{"openid"},
 		GrantTypes: []string{oauth.GrantCode, oauth.GrantRefresh}, Flows: oauth.Flows{Default: "signin"}}})
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,8 @@ import (
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/authorize"
-	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/pushed"
 	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -60,7 +60,7 @@ var ErrSession = oauth.Fail(oauth.InvalidSession, "The auth_session is not valid
 // Handler serves the endpoint.
 type Handler struct {
 	Issuer   oauth.Issuer
-	Clients  *client.Authenticator
+	Clients  *authentication.Authenticator
 	Requests *authorize.Handler
 	Sender   *sender.Sender
 	Sessions *Sessions

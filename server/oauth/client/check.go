@@ -1,7 +1,8 @@
-// Package client knows the OAuth clients: what their settings must be, which are registered, and who authenticates as one.
+// Package client says what the settings of an OAuth client must be.
 package client
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -321,3 +322,9 @@ func (k *checker) lifetimes() {
 
 // ErrRedirect: the text cannot be a redirect URI.
 var ErrRedirect = errors.New("not usable as a redirect URI")
+
+// Kept is the form in which a secret is kept: its SHA-256 in hex. Secrets are generated, so nothing slower is needed.
+func Kept(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}

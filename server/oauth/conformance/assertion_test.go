@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/authentication"
 )
 
 // machine sends a token request of a client for itself.
@@ -43,11 +43,11 @@ func TestS011_S045_PrivateKeyJWT(t *testing.T) {
 		}
 	}
 	ed := keys["m-EdDSA"]
-	if status, m := w.machine("client_assertion_type", client.AssertionType, "client_assertion", ed.sign(t, map[string]any{"alg": "Ed25519"}, w.assertion("m-EdDSA"))); status != 200 {
+	if status, m := w.machine("client_assertion_type", authentication.AssertionType, "client_assertion", ed.sign(t, map[string]any{"alg": "Ed25519"}, w.assertion("m-EdDSA"))); status != 200 {
 		t.Errorf("EdDSA by its newer name: %d %v", status, m)
 	}
 	forged := newKey(t, "EdDSA", ed.kid).sign(t, map[string]any{"alg": "Ed25519"}, w.assertion("m-EdDSA"))
-	if status, m := w.machine("client_assertion_type", client.AssertionType, "client_assertion", forged); status != 401 {
+	if status, m := w.machine("client_assertion_type", authentication.AssertionType, "client_assertion", forged); status != 401 {
 		t.Errorf("a forged one: %d %v", status, m)
 	}
 	k := keys["m-ES256"]
@@ -89,7 +89,7 @@ func TestS011_S045_PrivateKeyJWT(t *testing.T) {
 	for name, pairs := range map[string][]string{
 		"type missing":      {"client_assertion", k.sign(t, nil, w.assertion("m-ES256"))},
 		"type unknown":      {"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer", "client_assertion", k.sign(t, nil, w.assertion("m-ES256"))},
-		"assertion missing": {"client_assertion_type", client.AssertionType, "client_id", "m-ES256"},
+		"assertion missing": {"client_assertion_type", authentication.AssertionType, "client_id", "m-ES256"},
 		"id alone":          {"client_id", "m-ES256"},
 		"a secret":          {"client_id", "m-ES256", "client_secret", secret},
 		"for a secret one":  w.assert("service", k),
@@ -143,11 +143,11 @@ func TestS045_HeaderGames(t *testing.T) {
 		"large":                 k.sign(t, nil, w.assertion("m", map[string]any{"x": strings.Repeat("x", 20<<10)})),
 		"deep":                  k.over(t, encode(t, map[string]any{"alg": "ES256"})+"."+base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("[", 9000)))),
 	} {
-		status, m := w.machine("client_assertion_type", client.AssertionType, "client_assertion", jwt)
+		status, m := w.machine("client_assertion_type", authentication.AssertionType, "client_assertion", jwt)
 		wantError(t, name, status, m, 401, "invalid_client")
 		w.pass(30 * time.Second) // so that the guard against guessing does not answer instead
 	}
-	big := form("grant_type", "client_credentials", "client_assertion_type", client.AssertionType, "client_assertion", strings.Repeat("e", 10<<20))
+	big := form("grant_type", "client_credentials", "client_assertion_type", authentication.AssertionType, "client_assertion", strings.Repeat("e", 10<<20))
 	if rec := w.send(post("/token", big)); rec.Code != 400 {
 		t.Errorf("10 MB: %d", rec.Code)
 	}
@@ -155,7 +155,7 @@ func TestS045_HeaderGames(t *testing.T) {
 		t.Errorf("the real one: %d %v", status, m)
 	}
 	for _, typ := range []string{"JWT", "client-authentication+jwt", "application/client-authentication+jwt"} {
-		if status, m := w.machine("client_assertion_type", client.AssertionType, "client_assertion", k.sign(t, map[string]any{"typ": typ}, w.assertion("m"))); status != 200 {
+		if status, m := w.machine("client_assertion_type", authentication.AssertionType, "client_assertion", k.sign(t, map[string]any{"typ": typ}, w.assertion("m"))); status != 200 {
 			t.Errorf("typ %s: %d %v", typ, status, m)
 		}
 	}
@@ -258,7 +258,7 @@ func TestS057_JWKSURI(t *testing.T) {
 		t.Errorf("a new key: %d of 20 succeeded, %d fetches", n, w.fetched.Load())
 	}
 	for range 15 { // made-up names lead to no fetches while the last one is fresh
-		w.machine("client_assertion_type", client.AssertionType, "client_assertion", second.sign(t, map[string]any{"kid": "made-up"}, w.assertion("m")))
+		w.machine("client_assertion_type", authentication.AssertionType, "client_assertion", second.sign(t, map[string]any{"kid": "made-up"}, w.assertion("m")))
 	}
 	if n := w.fetched.Load(); n != 2 {
 		t.Errorf("made-up kids led to %d fetches", n-2)

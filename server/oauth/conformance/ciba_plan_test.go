@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/client"
 )
 
@@ -65,7 +66,7 @@ func (b *bank) proves(k key, change map[string]any) []string {
 	now := b.now().Unix()
 	claims := map[string]any{"iss": "bank", "sub": "bank", "aud": issuer, "jti": rand.Text(), "iat": now, "exp": now + 60}
 	maps.Copy(claims, change)
-	return []string{"client_assertion_type", client.AssertionType, "client_assertion", k.sign(b.t, nil, claims)}
+	return []string{"client_assertion_type", authentication.AssertionType, "client_assertion", k.sign(b.t, nil, claims)}
 }
 
 func (b *bank) post(path string, pairs ...string) (int, map[string]any) {

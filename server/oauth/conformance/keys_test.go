@@ -18,7 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/authentication"
 )
 
 // key is a key pair of a client's.
@@ -152,7 +152,7 @@ func (k key) over(t testing.TB, text string) string {
 // assert is what a client sends to prove itself by a key.
 func (w *world) assert(id string, k key, change ...map[string]any) []string {
 	w.t.Helper()
-	return []string{"client_assertion_type", client.AssertionType, "client_assertion", k.sign(w.t, nil, w.assertion(id, change...))}
+	return []string{"client_assertion_type", authentication.AssertionType, "client_assertion", k.sign(w.t, nil, w.assertion(id, change...))}
 }
 
 func (w *world) assertion(id string, change ...map[string]any) map[string]any {

@@ -26,6 +26,7 @@ import (
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/authorize"
 	"github.com/stile-id/stile/server/oauth/backchannel"
 	"github.com/stile-id/stile/server/oauth/challenge"
@@ -42,6 +43,7 @@ import (
 	jar "github.com/stile-id/stile/server/oauth/object"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/pushed"
+	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/revoke"
 	"github.com/stile-id/stile/server/oauth/sender"
@@ -72,7 +74,7 @@ type world struct {
 	limits   transient.Store
 	ring     *keys.Ring
 	tokens   *tokens.Tokens
-	registry *client.Registry
+	registry *registry.Registry
 	clients  []oauth.Client
 	grants   *live.Grants
 	people   *people
@@ -93,7 +95,7 @@ type world struct {
 	connect  func(name, path string) (json.RawMessage, error)
 	fetch    func(address string) ([]byte, error) // what clients publish
 	fetched  atomic.Int64
-	authn    *client.Authenticator
+	authn    *authentication.Authenticator
 	sender   *sender.Sender
 	details  *details.Types
 }
@@ -201,7 +203,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	for _, c := range change {
 		w.clients = c(w.clients)
 	}
-	w.registry, err = client.NewRegistry(w.clients)
+	w.registry, err = registry.New(w.clients)
 	w.must(err)
 	w.grants, err = live.New(w.store)
 	w.must(err)
@@ -237,7 +239,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		"account": {Schema: oauth.Document(`{"type":"object"}`)}})
 	w.must(err)
 	w.remote = &foreign.Remote{Fetch: get, Now: w.now}
-	authn := &client.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer,
+	authn := &authentication.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer,
 		Remote: w.remote, Certificates: func(r *http.Request) []*x509.Certificate {
 			if r.TLS == nil {
 				return nil
@@ -279,7 +281,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		}}
 	w.token.Pending = &pending.Store{Transient: w.limits, Random: rand.Reader, Sealer: master.Sealer("backchannel")}
 	w.router = mux.NewRouter()
-	desk := pending.Desk{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: client.Address,
+	desk := pending.Desk{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: authentication.Address,
 		Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}
 	(&backchannel.Handler{Desk: desk, Directory: w.store, Tokens: w.tokens, Objects: w.auth.Objects, Sender: from,
 		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym,
@@ -303,7 +305,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	w.auth.Mount(w.router)
 	(&authorize.Push{Handler: w.auth, Authenticator: authn, Sender: from, Limits: w.limits}).Mount(w.router)
 	(&challenge.Handler{Issuer: issuer, Clients: authn, Requests: w.auth, Sender: from, Sessions: challenge.NewSessions(master), Journeys: &asking{w: w}, Limits: w.limits,
-		Address: client.Address, Now: w.now, Log: log}).Mount(w.router)
+		Address: authentication.Address, Now: w.now, Log: log}).Mount(w.router)
 	out.Mount(w.router)
 	(&metadata.Handler{Issuer: issuer, Clients: w.registry, Keys: w.ring, Create: true, Log: log}).Mount(w.router)
 	w.person(ann, "ann@example.com", "sid-ann")

@@ -17,7 +17,10 @@ const (
 	keysAgain = 30 * time.Second // how often an unknown kid, or a failure, leads to another fetch at most
 )
 
-// Remote keeps the key sets that clients publish. Addresses come from settings, so there are only so many. However many requests
+// maxSets bounds how many addresses are remembered: clients that register themselves name some.
+const maxSets = 5000
+
+// Remote keeps the key sets that clients publish. However many requests
 // meet a key that is not known, an address is asked at most once in thirty seconds for it.
 type Remote struct {
 	Fetch func(ctx context.Context, address string, private bool) ([]byte, error)
@@ -47,6 +50,12 @@ func (r *Remote) Keys(ctx context.Context, address string, private bool, kid str
 	}
 	s := r.sets[address]
 	if s == nil {
+		for other := range r.sets { // any one: it is read again when it is needed
+			if len(r.sets) < maxSets {
+				break
+			}
+			delete(r.sets, other)
+		}
 		s = &set{}
 		r.sets[address] = s
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -32,7 +32,7 @@ const Header = "Stile-Gateway"
 type Handler struct {
 	issuer     oauth.Issuer
 	resources  Settings
-	clients    *client.Authenticator
+	clients    *authentication.Authenticator
 	introspect *introspect.Handler
 	now        func() time.Time
 	log        *slog.Logger
@@ -45,7 +45,7 @@ type question struct {
 }
 
 // New makes the handler.
-func New(issuer oauth.Issuer, resources Settings, clients *client.Authenticator, i *introspect.Handler, now func() time.Time, log *slog.Logger) (*Handler, error) {
+func New(issuer oauth.Issuer, resources Settings, clients *authentication.Authenticator, i *introspect.Handler, now func() time.Time, log *slog.Logger) (*Handler, error) {
 	made, err := otter.New(&otter.Options[question, string]{MaximumSize: 20_000, ExpiryCalculator: otter.ExpiryWriting[question, string](live.Age)})
 	if err != nil {
 		return nil, err

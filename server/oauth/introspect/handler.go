@@ -17,8 +17,8 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/claims"
-	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -27,7 +27,7 @@ import (
 // Handler serves the introspection endpoint.
 type Handler struct {
 	Issuer  oauth.Issuer
-	Clients *client.Authenticator
+	Clients *authentication.Authenticator
 	Grants  *live.Grants
 	Tokens  *tokens.Tokens
 	Claims  *claims.Sources

@@ -21,17 +21,18 @@ import (
 
 // Handler serves the two metadata documents and the key set.
 type Handler struct {
-	Issuer  oauth.Issuer
-	Clients oauth.Clients // for CORS
-	Keys    *keys.Ring
-	ACRs    []string     // assurances the flows can end with
-	Scopes  []string     // scopes worth telling; openid first
-	Claims  []string     // claims worth telling
-	Locales []string     // languages of the pages
-	Create  bool         // some client has a flow for prompt=create
-	MTLS    oauth.Issuer // where clients with certificates call, "" for nowhere
-	Details []string     // types of authorization details
-	Log     *slog.Logger
+	Issuer   oauth.Issuer
+	Clients  oauth.Clients // for CORS
+	Keys     *keys.Ring
+	ACRs     []string     // assurances the flows can end with
+	Scopes   []string     // scopes worth telling; openid first
+	Claims   []string     // claims worth telling
+	Locales  []string     // languages of the pages
+	Create   bool         // some client has a flow for prompt=create
+	MTLS     oauth.Issuer // where clients with certificates call, "" for nowhere
+	Details  []string     // types of authorization details
+	Register bool         // clients may register themselves
+	Log      *slog.Logger
 }
 
 const (
@@ -112,6 +113,9 @@ func (h *Handler) Document() ([]byte, error) {
 		if h.MTLS != h.Issuer {
 			m["mtls_endpoint_aliases"] = aliases
 		}
+	}
+	if h.Register {
+		m["registration_endpoint"] = h.Issuer.URL(oauth.RegisterPath)
 	}
 	for _, channel := range []string{"backchannel", "frontchannel"} {
 		m[channel+"_logout_supported"], m[channel+"_logout_session_supported"] = true, true

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
@@ -20,7 +21,7 @@ import (
 // Desk is what the endpoints where clients begin to wait, and the pages where people decide, have in common.
 type Desk struct {
 	Issuer        oauth.Issuer
-	Clients       *client.Authenticator
+	Clients       *authentication.Authenticator
 	Authenticator oauth.Authenticator
 	Pending       *Store
 	Transient     transient.Store

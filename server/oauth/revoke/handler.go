@@ -12,7 +12,7 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
@@ -20,7 +20,7 @@ import (
 // Handler serves the revocation endpoint.
 type Handler struct {
 	Issuer  oauth.Issuer
-	Clients *client.Authenticator
+	Clients *authentication.Authenticator
 	Grants  oauth.Grants // the one with the memory, so that it forgets at once
 	Tokens  *tokens.Tokens
 	Now     func() time.Time

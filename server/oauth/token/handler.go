@@ -17,6 +17,7 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/assertion"
+	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
@@ -29,7 +30,7 @@ import (
 // Handler serves the token endpoint.
 type Handler struct {
 	Issuer  oauth.Issuer
-	Clients *client.Authenticator
+	Clients *authentication.Authenticator
 	Grants  oauth.Grants
 	Tokens  *tokens.Tokens
 	Claims  *claims.Sources

@@ -9,6 +9,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
+	clientssuite "github.com/stile-id/stile/server/store/suite/clients"
 	"github.com/stile-id/stile/server/store/suite/expect"
 	outboxsuite "github.com/stile-id/stile/server/store/suite/outbox"
 	trailssuite "github.com/stile-id/stile/server/store/suite/trails"
@@ -37,3 +38,5 @@ func TestPostgres_Directory(t *testing.T) { suite.Directory(t, openPostgres) }
 func TestPostgres_Outbox(t *testing.T) { outboxsuite.Suite(t, openPostgres) }
 
 func TestPostgres_Trails(t *testing.T) { trailssuite.Suite(t, openPostgres) }
+
+func TestPostgres_Clients(t *testing.T) { clientssuite.Suite(t, openPostgres) }

@@ -10,6 +10,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql"
 	"github.com/stile-id/stile/server/store/sql/database"
 	"github.com/stile-id/stile/server/store/suite"
+	clientssuite "github.com/stile-id/stile/server/store/suite/clients"
 	"github.com/stile-id/stile/server/store/suite/expect"
 	outboxsuite "github.com/stile-id/stile/server/store/suite/outbox"
 	trailssuite "github.com/stile-id/stile/server/store/suite/trails"
@@ -54,3 +55,5 @@ func TestSQLite_Transient(t *testing.T) {
 func TestSQLite_Outbox(t *testing.T) { outboxsuite.Suite(t, openLite) }
 
 func TestSQLite_Trails(t *testing.T) { trailssuite.Suite(t, openLite) }
+
+func TestSQLite_Clients(t *testing.T) { clientssuite.Suite(t, openLite) }

@@ -15,8 +15,8 @@ import (
 var migrations embed.FS
 
 const (
-	latestLite      = 60
-	latestPostgres  = 60
+	latestLite      = 70
+	latestPostgres  = 70
 	transientTables = 2 // SQLite only
 )
 

@@ -47,6 +47,12 @@ func (l Ledger) write(tx *database.Tx, w identity.Write) error {
 		return l.endConsent(tx, w)
 	case identity.PutGrant:
 		return l.putGrant(tx, w.Grant)
+	case identity.CreateClient:
+		return createClient(tx, w.Registration)
+	case identity.ChangeClient:
+		return changeClient(tx, w.Registration)
+	case identity.RemoveClient:
+		return l.removeClient(tx, w)
 	case identity.Consume:
 		return consume(tx, w)
 	case identity.ClearAttempts:

@@ -1,4 +1,5 @@
-package client
+// Package authentication tells which client sends a request: by its secret, its key or its certificate (OAuth 2.1 §2.4, RFC 7523, RFC 8705).
+package authentication
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package client
+package authentication
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/foreign"
 )
 
@@ -51,7 +52,7 @@ func (a *Authenticator) byAssertion(ctx context.Context, c *oauth.Client, j *for
 	if start, ok := o.Time("nbf"); made.After(now.Add(assertionSkew)) || o.Has("nbf") && (!ok || start.After(now.Add(assertionSkew))) {
 		return false, nil
 	}
-	keys, err := Keys(ctx, a.Remote, c, j.Kid)
+	keys, err := client.Keys(ctx, a.Remote, c, j.Kid)
 	if err != nil {
 		return false, unreachable(err)
 	}
@@ -107,7 +108,7 @@ func subject(text string) (*foreign.JWT, error) {
 		return nil, err
 	}
 	if j.Claims.Text("sub") == "" {
-		return nil, errors.New("client: an assertion about nobody")
+		return nil, errors.New("authentication: an assertion about nobody")
 	}
 	return j, nil
 }

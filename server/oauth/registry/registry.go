@@ -1,30 +1,33 @@
-package client
+// Package registry finds clients: those of the settings, and those that registered themselves. Their ids can never be the same: what registers gets
+// an id of a form that the settings may not use.
+package registry
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 
+	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/seal"
+	"github.com/stile-id/stile/server/oauth/client"
 )
 
 // Registry is the list of clients from the settings. Replace swaps it whole when settings change; a client that is no longer
 // in it stops at every door from then on.
-type Registry struct{ now atomic.Pointer[list] }
+type Registry struct {
+	now atomic.Pointer[list]
+	// Registered finds the others; nil: nobody may register. It is set before the registry is used.
+	Registered *Registered
+}
 
 type list struct {
 	clients map[string]*oauth.Client
 	origins map[string]bool
 }
 
-// NewRegistry checks the clients and makes a registry of them; a repeated id is an error.
-func NewRegistry(clients []oauth.Client) (*Registry, error) {
+// New checks the clients and makes a registry of them; a repeated id is an error.
+func New(clients []oauth.Client) (*Registry, error) {
 	r := &Registry{}
 	if err := r.Replace(clients); err != nil {
 		return nil, err
@@ -37,8 +40,11 @@ func (r *Registry) Replace(clients []oauth.Client) error {
 	l := &list{clients: map[string]*oauth.Client{}, origins: map[string]bool{}}
 	var problems []error
 	for _, c := range clients {
-		checked, errs := Check(c)
+		checked, errs := client.Check(c)
 		problems = append(problems, errs...)
+		if identity.Registered(c.ID) {
+			problems = append(problems, fmt.Errorf("client %q: ids of this form are given to clients that register", c.ID))
+		}
 		if l.clients[c.ID] != nil {
 			problems = append(problems, fmt.Errorf("client %q is there twice", c.ID))
 		}
@@ -55,9 +61,12 @@ func (r *Registry) Replace(clients []oauth.Client) error {
 }
 
 // Client finds a client; oauth.ErrNoClient.
-func (r *Registry) Client(_ context.Context, id string) (*oauth.Client, error) {
+func (r *Registry) Client(ctx context.Context, id string) (*oauth.Client, error) {
 	if c := r.now.Load().clients[id]; c != nil {
 		return c, nil
+	}
+	if r.Registered != nil && identity.Registered(id) {
+		return r.Registered.Client(ctx, id)
 	}
 	return nil, oauth.ErrNoClient
 }
@@ -72,20 +81,4 @@ func (r *Registry) All() []string {
 		out = append(out, id)
 	}
 	return out
-}
-
-// NewSecret generates a client secret of 256 bits and the form in which settings keep it (SHA-256 in hex).
-func NewSecret(random io.Reader) (secret seal.Secret, kept string, err error) {
-	b := make([]byte, 32)
-	if _, err := io.ReadFull(random, b); err != nil {
-		return seal.Secret{}, "", fmt.Errorf("make a client secret: %w", err)
-	}
-	text := base64.RawURLEncoding.EncodeToString(b)
-	return seal.NewSecret(text), Kept(text), nil
-}
-
-// Kept is the form in which settings keep a secret.
-func Kept(secret string) string {
-	sum := sha256.Sum256([]byte(secret))
-	return hex.EncodeToString(sum[:])
 }

@@ -1,4 +1,4 @@
-package client
+package authentication
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/client"
 )
 
 // byCertificate reports whether the certificates shown with a request are the client's (RFC 8705 §2). The TLS layer has proved that
@@ -24,7 +25,7 @@ func (a *Authenticator) byCertificate(ctx context.Context, c *oauth.Client, chai
 	if c.Auth == oauth.AuthTLS {
 		return a.Authorities != nil && vouched(a.Authorities, chain, now) && named(c.Certificate, chain[0]), nil
 	}
-	keys, err := Keys(ctx, a.Remote, c, "")
+	keys, err := client.Keys(ctx, a.Remote, c, "")
 	if err != nil {
 		return false, unreachable(err)
 	}

@@ -1,0 +1,67 @@
+// Package registering wires clients that register themselves: the settings' kinds, the ledger, and what this server remembers of both.
+package registering
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/transient"
+	"github.com/stile-id/stile/server/app/parts"
+	"github.com/stile-id/stile/server/config"
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/foreign"
+	"github.com/stile-id/stile/server/oauth/kind"
+	"github.com/stile-id/stile/server/oauth/registration"
+	"github.com/stile-id/stile/server/oauth/registry"
+)
+
+// Room is what registration needs of the server around it.
+type Room struct {
+	File    *config.File
+	Ledger  registration.Ledger
+	Clients *registry.Registry
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+func (r Room) offers() kind.Offers {
+	m := r.File.MutualTLS
+	return kind.Offers{Certificates: m != nil, Authorities: m != nil && m.Authorities != ""}
+}
+
+// Find lets the doors find registered clients. Without registration in the settings there are none, whatever the ledger holds.
+func (r Room) Find() error {
+	s := r.File.Registered
+	if s == nil {
+		return nil
+	}
+	var err error
+	r.Clients.Registered, err = registry.NewRegistered(r.Ledger, func(g *identity.Registration) (*oauth.Client, error) { return s.Client(g, r.offers()) }, r.Now, r.Log)
+	if err != nil {
+		return fmt.Errorf("registered clients: %w", err)
+	}
+	return nil
+}
+
+// Mount adds the endpoints. forget is called when what rests on grants has changed.
+func (r Room) Mount(to *mux.Router, limits transient.Store, address func(*http.Request) string, remote *foreign.Remote, calls func(bool) *http.Client, judge registration.Hook, forget func()) error {
+	s := r.File.Registered
+	if s == nil {
+		return nil
+	}
+	h := &registration.Handler{Issuer: oauth.Issuer(r.File.Issuer), Settings: *s, Offers: r.offers(), Ledger: r.Ledger, Limits: limits, Address: address, Remote: remote, Calls: calls(false),
+		Open: parts.Limit(r.File.Limits.Registrations, 10, time.Hour), Judge: judge, Random: rand.Reader, Now: r.Now, Log: r.Log,
+		Changed: func(id string, removed bool) {
+			r.Clients.Registered.Drop(id)
+			if removed {
+				forget()
+			}
+		}}
+	return h.Mount(to)
+}

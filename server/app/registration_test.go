@@ -1,0 +1,114 @@
+package app_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const registrationSettings = `registration:
+  open: app
+  kinds:
+    app: { flows: { default: signin }, scopes: [openid, api], grant_types: [authorization_code, client_credentials] }
+registration-hook: registration.ts
+limits: { failures: { burst: 0, per: 1m }, mail: { burst: 0, per: 1m }, registrations: { burst: 4, per: 1h } }
+`
+
+const registrationHook = `export const client = ({ action, metadata }) => {
+  if (metadata.client_name === "boom") throw new Error("boom");
+  if (metadata.client_name === "Bank") return false;
+  return { metadata: { client_name: metadata.client_name + " (" + action + ")" } };
+};
+`
+
+// sendJSON sends a JSON body with a bearer token.
+func sendJSON(t *testing.T, method, address, token, body string) (int, map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &m); err != nil {
+			t.Fatalf("%d %s", res.StatusCode, text)
+		}
+	}
+	return res.StatusCode, m
+}
+
+// TestS110_RegistrationOnEveryStore: clients register on a whole server, its script decides, its limit holds, and a removed one is gone.
+func TestS110_RegistrationOnEveryStore(t *testing.T) {
+	eachStore(t, func(t *testing.T, stores string) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "registration.ts"), []byte(registrationHook), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := serveText(t, dir, func(base, listen string) string {
+			text := productSettings(base, listen, stores)
+			return strings.Replace(text, "limits: { failures: { burst: 0, per: 1m }, mail: { burst: 0, per: 1m } }\n", registrationSettings, 1)
+		})
+		if _, m := sendJSON(t, "GET", p.base+"/.well-known/openid-configuration", "", ""); m["registration_endpoint"] != p.base+"/register" {
+			t.Fatalf("%v", m["registration_endpoint"])
+		}
+		body := func(name string) string {
+			return `{"client_name":"` + name + `","redirect_uris":["https://rp.example/cb"],"grant_types":["client_credentials","authorization_code"]}`
+		}
+		if s, m := sendJSON(t, "POST", p.base+"/register", "", body("boom")); s != 503 {
+			t.Errorf("a script that throws: %d %v", s, m)
+		}
+		if s, m := sendJSON(t, "POST", p.base+"/register", "", body("Bank")); s != 400 || m["error"] != "invalid_client_metadata" {
+			t.Errorf("a refusal: %d %v", s, m)
+		}
+		s, m := sendJSON(t, "POST", p.base+"/register", "", body("Shop"))
+		if s != 201 || m["client_name"] != "Shop (register)" {
+			t.Fatalf("%d %v", s, m)
+		}
+		try := func() int {
+			a, err := visit(t, p.base).send(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"api"}},
+				func(r *http.Request) { r.SetBasicAuth(m["client_id"].(string), m["client_secret"].(string)) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a.status
+		}
+		if s := try(); s != 200 {
+			t.Errorf("token: %d", s)
+		}
+		at, token := m["registration_client_uri"].(string), m["registration_access_token"].(string)
+		s, changed := sendJSON(t, "PUT", at, token, strings.Replace(body("Shop"), "{", `{"client_id":"`+m["client_id"].(string)+`",`, 1))
+		if s != 200 || changed["client_name"] != "Shop (update)" {
+			t.Fatalf("%d %v", s, changed)
+		}
+		if s, _ := sendJSON(t, "DELETE", at, changed["registration_access_token"].(string), ""); s != 204 {
+			t.Errorf("removal: %d", s)
+		}
+		if s := try(); s != 401 {
+			t.Errorf("a removed client: %d", s)
+		}
+		if s, _ := sendJSON(t, "POST", p.base+"/register", "", body("Shop")); s != 201 {
+			t.Errorf("within the limit: %d", s)
+		}
+		if s, _ := sendJSON(t, "POST", p.base+"/register", "", body("Shop")); s != 429 {
+			t.Errorf("beyond the limit: %d", s)
+		}
+	})
+}

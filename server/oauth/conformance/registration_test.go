@@ -1,0 +1,545 @@
+package conformance_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/transient"
+	"github.com/stile-id/stile/engine/verdict"
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/authentication"
+	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/kind"
+	"github.com/stile-id/stile/server/oauth/registration"
+	"github.com/stile-id/stile/server/oauth/registry"
+)
+
+// lookups are the ledger's registrations with reads counted, and a fault to throw in.
+type lookups struct {
+	registration.Ledger
+	n    atomic.Int64
+	down atomic.Bool
+}
+
+func (l *lookups) Registration(ctx context.Context, id string) (*identity.Registration, error) {
+	l.n.Add(1)
+	if l.down.Load() {
+		return nil, errors.New("down")
+	}
+	return l.Ledger.Registration(ctx, id)
+}
+
+const entry = "an-initial-access-token"
+
+// registering opens registration in a world.
+func (w *world) registering(change ...func(*registration.Handler)) (*registration.Handler, *lookups) {
+	w.t.Helper()
+	l := &lookups{Ledger: w.store}
+	h := &registration.Handler{Issuer: issuer, Ledger: l, Limits: w.limits, Address: authentication.Address, Remote: w.remote, Calls: http.DefaultClient, Open: transient.Limit{Burst: 50, Per: time.Hour},
+		Random: rand.Reader, Now: w.now, Log: slog.New(slog.DiscardHandler), Settings: kind.Settings{Open: "app", Tokens: []kind.Token{{Name: "acme", Secret: client.Kept(entry), Kind: "partner"}},
+			Kinds: map[string]kind.Kind{
+				"app": {Flows: oauth.Flows{Default: "signin"}, Scopes: []string{"openid", "profile"}, GrantTypes: []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials}},
+				"partner": {Flows: oauth.Flows{Default: "signin"}, Scopes: []string{"openid", "profile", "api"}, Offline: true,
+					GrantTypes: []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials}},
+				"bank":   {Flows: oauth.Flows{Default: "signin"}, Profile: oauth.ProfileFAPI2, Statement: true},
+				"closed": {Flows: oauth.Flows{Default: "signin"}, Statement: true},
+			}}}
+	for _, c := range change {
+		c(h)
+	}
+	for _, p := range kind.Check(&h.Settings) {
+		w.t.Fatal(p)
+	}
+	var err error
+	w.registry.Registered, err = registry.NewRegistered(l, func(r *identity.Registration) (*oauth.Client, error) { return h.Settings.Client(r, h.Offers) }, w.now, h.Log)
+	w.must(err)
+	h.Changed = func(id string, removed bool) {
+		w.registry.Registered.Drop(id)
+		if removed {
+			w.grants.DropAll()
+		}
+	}
+	w.must(h.Mount(w.router))
+	w.people.change = func(v *verdict.Verdict) { // people are asked, and say yes
+		v.Evidence = append(v.Evidence, verdict.Evidence{Method: "consent", Facts: verdict.Set(verdict.Consented), Subject: v.Subject, At: w.now()})
+	}
+	return h, l
+}
+
+// tell sends JSON to an endpoint.
+func (w *world) tell(method, url, token string, body any, change ...func(*http.Request)) (int, map[string]any, http.Header) {
+	w.t.Helper()
+	text, ok := body.(string)
+	if !ok && body != nil {
+		b, err := json.Marshal(body)
+		w.must(err)
+		text = string(b)
+	}
+	r := httptest.NewRequest(method, url, strings.NewReader(text))
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for _, c := range change {
+		c(r)
+	}
+	rec := httptest.NewRecorder()
+	w.router.ServeHTTP(rec, r)
+	var m map[string]any
+	if rec.Body.Len() > 0 {
+		if err := json.Unmarshal(rec.Body.Bytes(), &m); err != nil {
+			w.t.Fatalf("%d %s", rec.Code, rec.Body.String())
+		}
+	}
+	return rec.Code, m, rec.Header()
+}
+
+type said = map[string]any
+
+func (w *world) registered(token string, body any) map[string]any {
+	w.t.Helper()
+	status, m, head := w.tell("POST", string(issuer)+"/register", token, body)
+	if status != http.StatusCreated || head.Get("Cache-Control") != "no-store" {
+		w.fatal("%d %v %v", status, head, m)
+	}
+	return m
+}
+
+func cb() []string { return []string{"https://rp.example/cb"} }
+
+// TestS110_RegisteredSignsIn: an app registers, signs a person in, and every door knows it.
+func TestS110_RegisteredSignsIn(t *testing.T) {
+	w := newWorld(t)
+	_, l := w.registering()
+	m := w.registered("", said{"redirect_uris": cb(), "client_name": "Shop", "client_name#de": "Laden", "grant_types": []string{"authorization_code", "refresh_token", "implicit"}, "response_types": []string{"code"},
+		"scope": "openid profile admin", "made_up": said{"x": 1}, "contacts": []string{"it@rp.example"}})
+	id, key := m["client_id"].(string), m["client_secret"].(string)
+	if !identity.Registered(id) || len(key) < 26 || m["client_secret_expires_at"] != 0.0 || m["client_id_issued_at"] != float64(w.now().Unix()) ||
+		m["registration_client_uri"] != string(issuer)+"/register/"+id || len(m["registration_access_token"].(string)) < 26 {
+		t.Fatalf("%v", m)
+	}
+	if m["scope"] != "openid profile" || len(m["grant_types"].([]any)) != 2 || m["client_name#de"] != "Laden" || m["made_up"] != nil || m["id_token_signed_response_alg"] != "RS256" ||
+		m["token_endpoint_auth_method"] != "client_secret_basic" || m["application_type"] != "web" || m["subject_type"] != "public" {
+		t.Errorf("%v", m)
+	}
+	_, q := w.authorize(form("client_id", id, "response_type", "code", "redirect_uri", cb()[0], "scope", "openid profile", "code_challenge", pkceChallenge(), "code_challenge_method", "S256"))
+	if q.Get("code") == "" {
+		t.Fatalf("%v", q)
+	}
+	if w.people.request.Journey.Consent != "ask" {
+		t.Errorf("nobody is asked what the app may have: %+v", w.people.request.Journey)
+	}
+	before := l.n.Load()
+	r := post("/token", form("grant_type", "authorization_code", "code", q.Get("code"), "redirect_uri", cb()[0], "code_verifier", verifier))
+	r.SetBasicAuth(id, key)
+	rec := w.send(r)
+	if rec.Code != 200 || !strings.Contains(rec.Body.String(), "id_token") {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	if n := l.n.Load() - before; n != 0 {
+		t.Errorf("a client known a moment ago costs %d trips", n)
+	}
+	// What the ledger keeps is no secret.
+	reg, err := w.store.Registration(context.Background(), id)
+	w.must(err)
+	if kept, err := json.Marshal(reg); err != nil || strings.Contains(string(kept), key) || strings.Contains(string(kept), m["registration_access_token"].(string)) {
+		t.Errorf("%s", kept)
+	}
+}
+
+// TestS111_Refused: what may not be registered, with the codes of RFC 7591 §3.2.2.
+func TestS111_Refused(t *testing.T) {
+	w := newWorld(t)
+	w.registering()
+	many := make([]string, 21)
+	for i := range many {
+		many[i] = "https://rp.example/" + string(rune('a'+i))
+	}
+	for _, x := range []struct {
+		name, code string
+		body       any
+	}{
+		{"no redirect URI", "invalid_redirect_uri", said{}},
+		{"a script", "invalid_redirect_uri", said{"redirect_uris": []string{"javascript:alert(1)"}, "application_type": "native"}},
+		{"data", "invalid_redirect_uri", said{"redirect_uris": []string{"data:text/html,x"}, "application_type": "native"}},
+		{"http elsewhere", "invalid_redirect_uri", said{"redirect_uris": []string{"http://rp.example/cb"}}},
+		{"http here for a web app", "invalid_redirect_uri", said{"redirect_uris": []string{"http://127.0.0.1/cb"}}},
+		{"a private scheme for a web app", "invalid_redirect_uri", said{"redirect_uris": []string{"com.example.app:/cb"}, "token_endpoint_auth_method": "none"}},
+		{"a private scheme with a secret", "invalid_redirect_uri", said{"redirect_uris": []string{"com.example.app:/cb"}, "application_type": "native", "token_endpoint_auth_method": "client_secret_basic"}},
+		{"a scheme that is no domain", "invalid_redirect_uri", said{"redirect_uris": []string{"app:/cb"}, "application_type": "native"}},
+		{"a fragment", "invalid_redirect_uri", said{"redirect_uris": []string{"https://rp.example/cb#x"}}},
+		{"a user name", "invalid_redirect_uri", said{"redirect_uris": []string{"https://rp.example@evil.example/cb"}}},
+		{"too many", "invalid_client_metadata", said{"redirect_uris": many}},
+		{"another form", "invalid_client_metadata", said{"redirect_uris": "https://rp.example/cb"}},
+		{"no grant", "invalid_client_metadata", said{"redirect_uris": cb(), "grant_types": []string{"password"}}},
+		{"a token in front", "invalid_client_metadata", said{"redirect_uris": cb(), "response_types": []string{"id_token token"}}},
+		{"a response without its grant", "invalid_client_metadata", said{"response_types": []string{"code"}, "grant_types": []string{"client_credentials"}}},
+		{"no such method", "invalid_client_metadata", said{"redirect_uris": cb(), "token_endpoint_auth_method": "client_secret_jwt"}},
+		{"certificates nobody asks for", "invalid_client_metadata", said{"redirect_uris": cb(), "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "a.example"}},
+		{"bound to certificates", "invalid_client_metadata", said{"redirect_uris": cb(), "tls_client_certificate_bound_access_tokens": true}},
+		{"a key without keys", "invalid_client_metadata", said{"redirect_uris": cb(), "token_endpoint_auth_method": "private_key_jwt"}},
+		{"two sets of keys", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": said{"keys": []any{}}, "jwks_uri": "https://rp.example/jwks"}},
+		{"no signature", "invalid_client_metadata", said{"redirect_uris": cb(), "id_token_signed_response_alg": "none"}},
+		{"symmetric", "invalid_client_metadata", said{"redirect_uris": cb(), "request_object_signing_alg": "HS256"}},
+		{"encryption", "invalid_client_metadata", said{"redirect_uris": cb(), "id_token_encrypted_response_alg": "RSA-OAEP"}},
+		{"a logo by http", "invalid_client_metadata", said{"redirect_uris": cb(), "logo_uri": "http://rp.example/logo"}},
+		{"a logo that is a script", "invalid_client_metadata", said{"redirect_uris": cb(), "logo_uri": "javascript:alert(1)"}},
+		{"a translated logo by http", "invalid_client_metadata", said{"redirect_uris": cb(), "logo_uri": "https://rp.example/logo", "logo_uri#de": "http://rp.example/logo"}},
+		{"initiate login by http", "invalid_client_metadata", said{"redirect_uris": cb(), "initiate_login_uri": "http://rp.example/go"}},
+		{"keys by http", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks_uri": "http://rp.example/jwks"}},
+		{"logout by http", "invalid_client_metadata", said{"redirect_uris": cb(), "backchannel_logout_uri": "http://127.0.0.1/x"}},
+		{"a frame of another origin", "invalid_client_metadata", said{"redirect_uris": cb(), "frontchannel_logout_uri": "https://evil.example/x"}},
+		{"a name that turns around", "invalid_client_metadata", said{"redirect_uris": cb(), "client_name": "a\u202eb"}},
+		{"a name of two lines", "invalid_client_metadata", said{"redirect_uris": cb(), "client_name": "a\nb"}},
+		{"scopes beyond the kind", "invalid_client_metadata", said{"redirect_uris": cb(), "scope": "admin"}},
+		{"two sectors without a list", "invalid_client_metadata", said{"redirect_uris": []string{"https://a.example/cb", "https://b.example/cb"}, "subject_type": "pairwise"}},
+		{"another's sector", "invalid_client_metadata", said{"redirect_uris": cb(), "subject_type": "pairwise", "sector_identifier_uri": "https://127.0.0.1:1/list"}},
+		{"details", "invalid_client_metadata", said{"redirect_uris": cb(), "authorization_details_types": []string{"payment"}}},
+		{"request URIs without keys", "invalid_client_metadata", said{"redirect_uris": cb(), "request_uris": []string{"https://rp.example/r"}}},
+		{"twice", "invalid_client_metadata", `{"redirect_uris":["https://rp.example/cb"],"redirect_uris":["https://evil.example/cb"]}`},
+		{"no object", "invalid_client_metadata", `[]`},
+		{"nothing", "invalid_client_metadata", ``},
+		{"two objects", "invalid_client_metadata", `{} {}`},
+		{"nested", "invalid_client_metadata", `{"jwks":` + strings.Repeat(`[`, 5000) + strings.Repeat(`]`, 5000) + `}`},
+		{"a statement of nobody", "invalid_software_statement", said{"redirect_uris": cb(), "software_statement": "x.y.z"}},
+		{"a statement that is a number", "invalid_software_statement", said{"redirect_uris": cb(), "software_statement": 7}},
+	} {
+		status, m, _ := w.tell("POST", string(issuer)+"/register", entry, x.body)
+		if status != 400 || m["error"] != x.code || strings.ContainsAny(m["error_description"].(string), "<>\"") {
+			t.Errorf("%s: %d %v", x.name, status, m)
+		}
+	}
+	for name, x := range map[string]struct {
+		method, token, kind string
+		body                string
+		status              int
+	}{
+		"large":        {"POST", entry, "application/json", `{"client_name":"` + strings.Repeat("x", 40<<10) + `"}`, 413},
+		"a form":       {"POST", entry, "application/x-www-form-urlencoded", "redirect_uris=x", 400},
+		"get":          {"GET", entry, "", "", 405},
+		"wrong token":  {"POST", "guess", "application/json", "{}", 401},
+		"two in one":   {"POST", entry + ",x", "application/json", "{}", 401},
+		"hash as such": {"POST", client.Kept(entry), "application/json", "{}", 401},
+	} {
+		status, _, _ := w.tell(x.method, string(issuer)+"/register", x.token, nil, func(r *http.Request) {
+			r.Body, r.ContentLength = http.NoBody, 0
+			if x.body != "" {
+				*r = *httptest.NewRequest(x.method, string(issuer)+"/register", strings.NewReader(x.body)).WithContext(r.Context())
+				r.Header.Set("Authorization", "Bearer "+x.token)
+			}
+			r.Header.Set("Content-Type", x.kind)
+		})
+		if status != x.status {
+			t.Errorf("%s: %d", name, status)
+		}
+	}
+	list, err := w.store.Registrations(context.Background(), "", 10)
+	if err != nil || len(list) != 0 {
+		t.Errorf("%d clients are there: %v", len(list), err)
+	}
+}
+
+// TestS111_ShutUnlessOpened: without a token nobody registers where only tokens are taken, and open registration has its limit.
+func TestS111_ShutUnlessOpened(t *testing.T) {
+	w := newWorld(t)
+	w.registering(func(h *registration.Handler) { h.Settings.Open = "" })
+	status, m, head := w.tell("POST", string(issuer)+"/register", "", said{"redirect_uris": cb()})
+	if status != 401 || m["error"] != "invalid_token" || head.Get("WWW-Authenticate") != "Bearer" {
+		t.Errorf("%d %v %v", status, m, head)
+	}
+	if m := w.registered(entry, said{"redirect_uris": cb(), "scope": "api offline_access"}); m["scope"] != "api offline_access" {
+		t.Errorf("%v", m)
+	}
+	w = newWorld(t)
+	w.registering(func(h *registration.Handler) { h.Open = transient.Limit{Burst: 3, Per: time.Hour} })
+	for i := range 5 {
+		if status, _, _ := w.tell("POST", string(issuer)+"/register", "", said{"redirect_uris": cb()}); (status == 201) != (i < 3) || i >= 3 && status != 429 {
+			t.Errorf("%d: %d", i, status)
+		}
+	}
+	for range 25 {
+		status, _, _ = w.tell("POST", string(issuer)+"/register", "guess", said{})
+	}
+	if status != 429 {
+		t.Errorf("guessing goes on: %d", status)
+	}
+}
+
+// TestS112_Managed: a client reads, replaces and removes what it registered, and nobody else does.
+func TestS112_Managed(t *testing.T) {
+	w := newWorld(t)
+	w.registering()
+	m := w.registered(entry, said{"redirect_uris": cb(), "client_name": "Shop", "tos_uri": "https://rp.example/tos", "grant_types": []string{"client_credentials", "authorization_code"}})
+	other := w.registered(entry, said{"redirect_uris": cb()})
+	at, token, key, id := m["registration_client_uri"].(string), m["registration_access_token"].(string), m["client_secret"].(string), m["client_id"].(string)
+	status, got, _ := w.tell("GET", at, token, nil)
+	if status != 200 || got["client_name"] != "Shop" || got["client_secret"] != nil || got["registration_access_token"] != nil || got["client_id"] != id {
+		t.Errorf("%d %v", status, got)
+	}
+	for name, wrong := range map[string]string{"another's": other["registration_access_token"].(string), "none": "", "the initial one": entry, "the secret": key, "a hash": client.Kept(token)} {
+		for _, method := range []string{"GET", "PUT", "DELETE"} {
+			if status, _, head := w.tell(method, at, wrong, said{"client_id": id, "redirect_uris": cb()}); status != 401 && status != 429 || status == 401 && !strings.HasPrefix(head.Get("WWW-Authenticate"), "Bearer") {
+				t.Errorf("%s %s: %d", method, name, status)
+			}
+		}
+	}
+	w.pass(time.Hour) // the limit on guesses is over
+	for name, body := range map[string]said{
+		"another id":           {"client_id": other["client_id"], "redirect_uris": cb()},
+		"no id":                {"redirect_uris": cb()},
+		"a chosen secret":      {"client_id": id, "redirect_uris": cb(), "client_secret": "chosen"},
+		"a chosen token":       {"client_id": id, "redirect_uris": cb(), "registration_access_token": "chosen"},
+		"a secret for longer":  {"client_id": id, "redirect_uris": cb(), "client_secret_expires_at": 0},
+		"a bad redirect":       {"client_id": id, "redirect_uris": []string{"javascript:x"}},
+		"a statement unsigned": {"client_id": id, "redirect_uris": cb(), "software_statement": "a.b.c"},
+	} {
+		if status, m, _ := w.tell("PUT", at, token, body); status != 400 {
+			t.Errorf("%s: %d %v", name, status, m)
+		}
+	}
+	for range 3 { // whose answers are lost
+		if status, m, _ := w.tell("PUT", at, token, said{"client_id": id, "redirect_uris": cb(), "grant_types": []string{"client_credentials", "authorization_code"}}); status != 200 {
+			t.Fatalf("%d %v", status, m)
+		}
+	}
+	status, got, _ = w.tell("PUT", at, token, said{"client_id": id, "client_secret": key, "redirect_uris": []string{"https://rp.example/new"}, "tos_uri": nil, "grant_types": []string{"client_credentials", "authorization_code"}})
+	if status != 200 || got["client_name"] != nil || got["tos_uri"] != nil || got["client_secret"] != nil || got["client_id"] != id {
+		t.Errorf("%d %v", status, got)
+	}
+	fresh := got["registration_access_token"].(string)
+	if _, q := w.authorize(form("client_id", id, "response_type", "code", "redirect_uri", "https://rp.example/new", "scope", "openid", "code_challenge", pkceChallenge(), "code_challenge_method", "S256")); q.Get("code") == "" {
+		t.Errorf("the change is not known here at once: %v", q)
+	}
+	// The old token is good until the new one was seen: an answer may be lost.
+	for _, x := range []struct {
+		token string
+		want  int
+	}{{token, 200}, {fresh, 200}, {token, 401}, {fresh, 200}} {
+		if status, _, _ := w.tell("GET", at, x.token, nil); status != x.want {
+			t.Errorf("%v: %d", x, status)
+		}
+	}
+	machine := func() (int, string) {
+		r := post("/token", form("grant_type", "client_credentials", "scope", "api"))
+		r.SetBasicAuth(id, key)
+		rec := w.send(r)
+		var out map[string]any
+		_ = json.Unmarshal(rec.Body.Bytes(), &out)
+		text, _ := out["access_token"].(string)
+		return rec.Code, text
+	}
+	status, access := machine()
+	if status != 200 {
+		t.Fatal(status)
+	}
+	if status, _, _ := w.tell("DELETE", at, fresh, nil); status != 204 {
+		t.Fatal(status)
+	}
+	if status, _ := machine(); status != 401 {
+		t.Errorf("a removed client authenticates: %d", status)
+	}
+	if m := w.introspect("gateway", access); m["active"] != false {
+		t.Errorf("its token is good: %v", m)
+	}
+	if status, _, _ := w.tell("GET", at, fresh, nil); status != 401 {
+		t.Errorf("its registration is there: %d", status)
+	}
+}
+
+// TestS112_FiftyUpdates: of fifty updates at once with one token each is whole, and the registration is one of them.
+func TestS112_FiftyUpdates(t *testing.T) {
+	w := newWorld(t)
+	w.registering()
+	m := w.registered(entry, said{"redirect_uris": cb()})
+	at, token := m["registration_client_uri"].(string), m["registration_access_token"].(string)
+	n := race(50, func() int {
+		status, _, _ := w.tell("PUT", at, token, said{"client_id": m["client_id"], "redirect_uris": cb(), "client_name": rand.Text()})
+		if status != 200 {
+			return 0
+		}
+		return 200
+	})
+	if n < 1 {
+		t.Error("nobody could change it")
+	}
+}
+
+// TestS113_ElsewhereWithinFiveSeconds: another node's change counts after five seconds; the store being down is no answer about a client.
+func TestS113_ElsewhereWithinFiveSeconds(t *testing.T) {
+	w := newWorld(t)
+	_, l := w.registering()
+	m := w.registered(entry, said{"redirect_uris": cb(), "grant_types": []string{"client_credentials"}})
+	id, key := m["client_id"].(string), m["client_secret"].(string)
+	try := func(id string) int {
+		r := post("/token", form("grant_type", "client_credentials"))
+		r.SetBasicAuth(id, key)
+		return w.send(r).Code
+	}
+	if s := try(id); s != 200 {
+		t.Fatal(s)
+	}
+	w.must(w.store.Apply(t.Context(), []identity.Write{identity.RemoveClient{ID: id, At: w.now()}}, nil)) // by another node
+	before := l.n.Load()
+	if s := try(id); s != 200 || l.n.Load() != before {
+		t.Errorf("%d, %d trips", s, l.n.Load()-before)
+	}
+	w.pass(registry.Age)
+	if s := try(id); s != 401 {
+		t.Errorf("after five seconds: %d", s)
+	}
+	unknown := identity.RegisteredPrefix + strings.Repeat("b", 26)
+	before = l.n.Load()
+	for range 5 {
+		try(unknown)
+		try("reg-short")
+	}
+	if n := l.n.Load() - before; n != 1 {
+		t.Errorf("ids that nobody has cost %d trips", n)
+	}
+	l.down.Store(true)
+	w.pass(time.Hour)
+	if s := try(id); s != 503 {
+		t.Errorf("the store is down: %d", s)
+	}
+}
+
+// TestS114_Statements: what a trusted issuer signed counts over what the client says; nobody else's word does.
+func TestS114_Statements(t *testing.T) {
+	w := newWorld(t)
+	k, stranger := newKey(t, "ES256", "one"), newKey(t, "ES256", "one")
+	w.registering(func(h *registration.Handler) {
+		h.Settings.Open = "closed"
+		h.Settings.Issuers = map[string]kind.Issuer{"fed": {Issuer: "https://fed.example", JWKS: keySet(t, k)}}
+	})
+	claims := func(change ...any) map[string]any {
+		m := said{"iss": "https://fed.example", "redirect_uris": cb(), "client_name": "Vouched", "software_id": "4711"}
+		for i := 0; i+1 < len(change); i += 2 {
+			m[change[i].(string)] = change[i+1]
+		}
+		return m
+	}
+	good := k.sign(t, nil, claims())
+	m := w.registered("", said{"redirect_uris": []string{"https://evil.example/cb"}, "client_name": "Self", "software_statement": good})
+	if m["client_name"] != "Vouched" || m["redirect_uris"].([]any)[0] != cb()[0] || m["software_statement"] != good || m["software_id"] != "4711" {
+		t.Errorf("%v", m)
+	}
+	now := w.now().Unix()
+	for name, x := range map[string]struct{ statement, code string }{
+		"another issuer":      {k.sign(t, nil, claims("iss", "https://evil.example")), "unapproved_software_statement"},
+		"another key":         {stranger.sign(t, nil, claims()), "invalid_software_statement"},
+		"expired":             {k.sign(t, nil, claims("exp", now)), "invalid_software_statement"},
+		"not yet":             {k.sign(t, nil, claims("nbf", now+3600)), "invalid_software_statement"},
+		"for somebody else":   {k.sign(t, nil, claims("aud", "https://other.example")), "invalid_software_statement"},
+		"another kind of JWT": {k.sign(t, map[string]any{"typ": "at+jwt"}, claims()), "invalid_software_statement"},
+		"none":                {"", "invalid_client_metadata"},
+		"claims that are bad": {k.sign(t, nil, claims("redirect_uris", []string{"javascript:x"})), "invalid_redirect_uri"},
+		"cut":                 {good[:len(good)-4], "invalid_software_statement"},
+	} {
+		body := said{"redirect_uris": cb()}
+		if x.statement != "" {
+			body["software_statement"] = x.statement
+		}
+		status, m, _ := w.tell("POST", string(issuer)+"/register", "", body)
+		if status != 400 || m["error"] != x.code {
+			t.Errorf("%s: %d %v", name, status, m)
+		}
+	}
+	if s, m, _ := w.tell("POST", string(issuer)+"/register", "", said{"software_statement": k.sign(t, nil, claims("aud", string(issuer), "exp", now+60))}); s != 201 {
+		t.Errorf("%d %v", s, m)
+	}
+}
+
+// TestS115_Hook: the operator's script sees everything, changes what it likes within the rules, and refuses by failing.
+func TestS115_Hook(t *testing.T) {
+	w := newWorld(t)
+	var answer registration.Answer
+	var failure error
+	var asked registration.Asked
+	w.registering(func(h *registration.Handler) {
+		h.Judge = func(_ context.Context, a registration.Asked) (registration.Answer, error) {
+			asked = a
+			return answer, failure
+		}
+	})
+	try := func() (int, map[string]any) {
+		s, m, _ := w.tell("POST", string(issuer)+"/register", entry, said{"redirect_uris": cb(), "client_name": "Shop", "scope": "api"})
+		return s, m
+	}
+	if s, m := try(); s != 400 || m["error"] != "invalid_client_metadata" {
+		t.Errorf("refused: %d %v", s, m)
+	}
+	if asked.Token != "acme" || asked.Kind != "partner" || asked.Action != "register" || !strings.Contains(string(asked.Metadata), `"Shop"`) || asked.Address == "" {
+		t.Errorf("%+v", asked)
+	}
+	failure = errors.New("the script threw")
+	if s, m := try(); s != 503 {
+		t.Errorf("failed: %d %v", s, m)
+	}
+	failure, answer = nil, registration.Answer{Allow: true, Kind: "app", Metadata: map[string]json.RawMessage{"client_name": json.RawMessage(`"Shop (partner)"`), "scope": json.RawMessage(`"openid"`)}}
+	if s, m := try(); s != 201 || m["client_name"] != "Shop (partner)" || m["scope"] != "openid" {
+		t.Errorf("changed: %d %v", s, m)
+	}
+	answer.Metadata["redirect_uris"] = json.RawMessage(`["http://evil.example"]`)
+	if s, m := try(); s != 400 || m["error"] != "invalid_redirect_uri" {
+		t.Errorf("the hook is above the rules: %d %v", s, m)
+	}
+	answer = registration.Answer{Allow: true, Kind: "nowhere"}
+	if s, _ := try(); s != 400 {
+		t.Errorf("an unknown kind: %d", s)
+	}
+	list, err := w.store.Registrations(t.Context(), "", 10)
+	if err != nil || len(list) != 1 || list[0].Kind != "app" || list[0].Via != "acme" {
+		t.Errorf("%v %v", list, err)
+	}
+}
+
+// TestS116_KindIsReadAnew: what the settings take from a kind is taken from its clients, and a kind that is gone takes them along.
+func TestS116_KindIsReadAnew(t *testing.T) {
+	w := newWorld(t)
+	h, _ := w.registering()
+	m := w.registered(entry, said{"redirect_uris": cb(), "scope": "openid api", "application_type": "native", "grant_types": []string{"authorization_code"}})
+	id := m["client_id"].(string)
+	if m["token_endpoint_auth_method"] != "none" || m["client_secret"] != nil {
+		t.Errorf("a native app has a secret: %v", m)
+	}
+	c, err := w.registry.Client(t.Context(), id)
+	if err != nil || !slices.Contains(c.Scopes, "api") {
+		t.Fatalf("%v %v", c, err)
+	}
+	k := h.Settings.Kinds["partner"]
+	k.Scopes = []string{"openid"}
+	h.Settings.Kinds["partner"] = k
+	w.pass(registry.Age)
+	if c, err := w.registry.Client(t.Context(), id); err != nil || slices.Contains(c.Scopes, "api") {
+		t.Errorf("%v %v", c, err)
+	}
+	delete(h.Settings.Kinds, "partner")
+	w.pass(registry.Age)
+	if _, err := w.registry.Client(t.Context(), id); !errors.Is(err, oauth.ErrNoClient) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestS117_IdsNeverMeet: the settings cannot name a client as registration does.
+func TestS117_IdsNeverMeet(t *testing.T) {
+	_, err := registry.New([]oauth.Client{{ID: identity.RegisteredPrefix + strings.Repeat("a", 26), Redirects: cb(), Flows: oauth.Flows{Default: "signin"}}})
+	if err == nil {
+		t.Error("taken over")
+	}
+	if _, err := registry.New([]oauth.Client{{ID: "reg-ister", Redirects: cb(), Flows: oauth.Flows{Default: "signin"}}}); err != nil {
+		t.Error(err)
+	}
+}
