@@ -20,6 +20,7 @@ import (
 	"github.com/stile-id/stile/scripts/host"
 	"github.com/stile-id/stile/server/app/hooks"
 	"github.com/stile-id/stile/server/app/outgoing"
+	"github.com/stile-id/stile/server/app/stores"
 	"github.com/stile-id/stile/server/app/waiting"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
