@@ -2,8 +2,8 @@ package conformance_test
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -15,12 +15,21 @@ import (
 )
 
 // dynamic is the suite with registration open to everybody.
-type dynamic struct{ *rp }
+type dynamic struct {
+	*rp
+	sectors string // where a list of rpBack alone lies
+}
 
 func newDynamic(t *testing.T) *dynamic {
 	t.Helper()
-	d := &dynamic{newRP(t, "")}
-	d.registering(func(h *registration.Handler) { openKind(h) })
+	d := &dynamic{rp: newRP(t, "")}
+	sectors := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`["` + rpBack + `"]`)) }))
+	t.Cleanup(sectors.Close)
+	d.sectors = sectors.URL + "/sector.json"
+	d.registering(func(h *registration.Handler) {
+		openKind(h)
+		h.Calls = sectors.Client()
+	})
 	said := d.people.change
 	d.signedIn(0)
 	signed := d.people.change
@@ -144,8 +153,11 @@ func TestPlanDynamic(t *testing.T) {
 			d.walk(d.registers(said{"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://rp.example/jwks"}))
 		},
 		"registration-sector-uri, -sector-bad": func(t *testing.T, d *dynamic) {
-			d.fetch = func(string) ([]byte, error) { return nil, errors.New("down") }
-			d.refuses("invalid_client_metadata", said{"sector_identifier_uri": "https://127.0.0.1/sector.json", "subject_type": "pairwise"})
+			m := d.registers(said{"sector_identifier_uri": d.sectors, "subject_type": "pairwise"})
+			if id := d.payload(d.walk(m)["id_token"], tokens.TypeID); m["sector_identifier_uri"] != d.sectors || m["subject_type"] != "pairwise" || id["sub"] == connie || id["sub"] == nil {
+				t.Errorf("%v %v", m, id)
+			}
+			d.refuses("invalid_client_metadata", said{"redirect_uris": []string{rpBack, rpBack + "/other"}, "sector_identifier_uri": d.sectors, "subject_type": "pairwise"})
 		},
 		"refresh-token-rp-key-rotation": func(t *testing.T, d *dynamic) {
 			published := d.k
