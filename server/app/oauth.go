@@ -130,7 +130,8 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		Journeys: &native.Room{Start: authenticator{s}.start, Journeys: s.journeys, Pages: s.pages}}).Mount(r)
 	s.journeys.Finish = s.waiting.Finish(front, clients)
 	desk := pending.Desk{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log}
-	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Objects: objects, Sender: from, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, Account: s.account})
+	perPerson := parts.Limit(s.file.Limits.Asked, 5, 10*time.Minute)
+	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Objects: objects, Sender: from, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, PerPerson: &perPerson, Account: s.account})
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)

@@ -234,7 +234,7 @@ func (c *checker) times() {
 	for _, x := range []struct {
 		name  string
 		limit *Limit
-	}{{"failures", c.Limits.Failures}, {"journeys", c.Limits.Journeys}, {"mail", c.Limits.Mail}, {"registrations", c.Limits.Registrations}} {
+	}{{"failures", c.Limits.Failures}, {"journeys", c.Limits.Journeys}, {"mail", c.Limits.Mail}, {"registrations", c.Limits.Registrations}, {"asked", c.Limits.Asked}} {
 		if x.limit != nil && x.limit.Burst > 0 && (x.limit.Per <= 0 || time.Duration(x.limit.Per) > 366*day) {
 			c.add("STILE-C11", at("limits", x.name, "per"), "write 10m, 1h or 1d; `burst: 0` is no limit", "a limit needs a time of 1ms to 366d")
 		}

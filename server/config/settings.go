@@ -162,6 +162,7 @@ type Limits struct {
 	Failures      *Limit `json:"failures,omitempty" jsonschema_description:"Wrong answers. Default 60 in 10m."`
 	Journeys      *Limit `json:"journeys,omitempty" jsonschema_description:"Sign-ins and sign-ups begun. Default: no limit."`
 	Registrations *Limit `json:"registrations,omitempty" jsonschema_description:"Clients registered without an initial access token. Default 10 in 1h."`
+	Asked         *Limit `json:"asked,omitempty" jsonschema_description:"Backchannel requests to one person, by all clients; not per address. Default 5 in 10m."`
 	Mail          *Limit `json:"mail,omitempty" jsonschema_description:"Mails caused. Default 30 in 1h."`
 }
 

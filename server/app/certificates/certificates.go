@@ -18,6 +18,12 @@ func beside(f *config.File, path string) string {
 	return filepath.Join(f.Dir, path)
 }
 
+// suites are those of TLS 1.2 that RFC 9325 §4.2 recommends, as FAPI 2.0 §5.2.2 demands: fresh keys and authenticated encryption. TLS 1.3 has no others.
+func suites() []uint16 {
+	return []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}
+}
+
 // Own is the TLS of the server itself; nil when it does not serve https.
 func Own(f *config.File) (*tls.Config, error) {
 	t := f.TLS
@@ -28,7 +34,7 @@ func Own(f *config.File) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, CipherSuites: suites()}, nil
 }
 
 // Asking is the TLS of the place where callers are asked for a certificate. Whose it is and what it is worth is decided per client;

@@ -100,7 +100,7 @@ func (h *Push) push(w http.ResponseWriter, r *http.Request) (uri string, c *oaut
 	q := &request{params: p, http: r, client: c, now: now}
 	q.note.Client, q.note.Started = c.ID, now.Unix()
 	if sender.Has(r) {
-		if q.note.JKT, err = h.Sender.Check(ctx, r, sender.Wanted{Path: oauth.PushPath, Nonce: c.DPoPNonce == oauth.Required}); err != nil {
+		if q.note.JKT, err = h.Sender.Check(ctx, r, sender.Wanted{Path: oauth.PushPath, Nonce: c.DPoPNonce == oauth.Required, Algorithms: c.Rules().Algorithms}); err != nil {
 			return "", c, err
 		}
 	}

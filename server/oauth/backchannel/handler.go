@@ -57,6 +57,8 @@ type Handler struct {
 	Pseudonym func(string) string
 	// Tell writes the notice to the ledger, which sends it.
 	Tell func(ctx context.Context, n Notice) error
+	// PerPerson bounds how often anybody is asked, by all clients. nil: five times in ten minutes; a Burst of 0: as often as they like.
+	PerPerson *transient.Limit
 	// Account is whose session the browser has, "" for nobody's.
 	Account func(r *http.Request) string
 	// Ask shows whose request it is; its form posts to where it is.

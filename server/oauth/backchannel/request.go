@@ -202,10 +202,17 @@ func (h *Handler) named(ctx context.Context, a *asked, p wire.Params) error {
 
 // limited bounds how often a client asks, and how often anybody is asked: before it is known whether there is such a person (§14).
 func (h *Handler) limited(ctx context.Context, a *asked, now time.Time) error {
+	person := transient.Limit{Burst: perPerson, Per: perPersonIn}
+	if h.PerPerson != nil {
+		person = *h.PerPerson
+	}
 	for key, l := range map[string]transient.Limit{
 		"oauth/ciba/client/" + a.client.ID:         {Burst: perClient, Per: time.Minute},
-		"oauth/ciba/person/" + h.Pseudonym(a.hint): {Burst: perPerson, Per: perPersonIn},
+		"oauth/ciba/person/" + h.Pseudonym(a.hint): person,
 	} {
+		if l.Burst == 0 {
+			continue
+		}
 		ok, _, err := h.Transient.Take(ctx, key, l, now)
 		if err != nil {
 			return err

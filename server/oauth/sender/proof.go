@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,10 +70,11 @@ var (
 
 // Wanted is what a proof must be about.
 type Wanted struct {
-	Path  string // of the endpoint, below the issuer
-	Token string // the access token that comes with it; "" where there is none
-	Key   string // thumbprint of the only key that will do; "" for any
-	Nonce bool   // a nonce of ours is required
+	Path       string   // of the endpoint, below the issuer
+	Token      string   // the access token that comes with it; "" where there is none
+	Key        string   // thumbprint of the only key that will do; "" for any
+	Nonce      bool     // a nonce of ours is required
+	Algorithms []string // signatures that the client's profile allows; nil: any that is known
 }
 
 // Has reports whether a request brings a proof, good or bad.
@@ -87,6 +89,9 @@ func (p *Proofs) Check(ctx context.Context, r *http.Request, want Wanted) (thumb
 	j, err := foreign.Parse(headers[0], foreign.Algorithms(), true) // 2, 5, 7
 	if err != nil {
 		return "", errProof.With(err)
+	}
+	if want.Algorithms != nil && !slices.Contains(want.Algorithms, j.Alg) { // 5
+		return "", errProof
 	}
 	o := j.Claims
 	id, method, target := o.Text("jti"), o.Text("htm"), o.Text("htu")

@@ -36,7 +36,7 @@ var errCertificate = oauth.Fail(oauth.InvalidRequest, "The client must show its 
 // something was bound to before is the only one that will do.
 func (s *Sender) Of(ctx context.Context, r *http.Request, c *oauth.Client, path string) (out oauth.Confirm, err error) {
 	if Has(r) || c.DPoP == oauth.Required {
-		if out.JKT, err = s.Check(ctx, r, Wanted{Path: path, Nonce: c.DPoPNonce == oauth.Required}); err != nil {
+		if out.JKT, err = s.Check(ctx, r, Wanted{Path: path, Nonce: c.DPoPNonce == oauth.Required, Algorithms: c.Rules().Algorithms}); err != nil {
 			return oauth.Confirm{}, err
 		}
 	}
