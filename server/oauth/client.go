@@ -238,7 +238,7 @@ func (c *Client) AbsoluteFor() time.Duration { return time.Duration(c.Lifetimes.
 type Clients interface {
 	// Client returns a client that may be used now; ErrNoClient otherwise. The result is shared: nobody writes to it.
 	Client(ctx context.Context, id string) (*Client, error)
-	// Origin reports whether any client registered the web origin.
+	// Origin reports whether some client may have the web origin. What only one client may read, its own origins decide.
 	Origin(ctx context.Context, origin string) bool
 }
 
