@@ -46,6 +46,7 @@ func (r Room) Find() error {
 	if err != nil {
 		return fmt.Errorf("registered clients: %w", err)
 	}
+	r.Clients.Registered.Pages = s.Pages()
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -64,6 +65,7 @@ func (w *world) registering(change ...func(*registration.Handler)) (*registratio
 	var err error
 	w.registry.Registered, err = registry.NewRegistered(l, func(r *identity.Registration) (*oauth.Client, error) { return h.Settings.Client(r, h.Offers) }, w.now, h.Log)
 	w.must(err)
+	w.registry.Registered.Pages = h.Settings.Pages()
 	h.Changed = func(id string, removed bool) {
 		w.registry.Registered.Drop(id)
 		if removed {
@@ -530,6 +532,93 @@ func TestS116_KindIsReadAnew(t *testing.T) {
 	w.pass(registry.Age)
 	if _, err := w.registry.Client(t.Context(), id); !errors.Is(err, oauth.ErrNoClient) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestS018_PagesThatRegistered: a page that registered redeems, renews and revokes by script, from the origin where its codes arrive and from no other; it lends
+// no origin to other clients, and apps with a secret and native ones have none.
+func TestS018_PagesThatRegistered(t *testing.T) {
+	w := newWorld(t)
+	w.registering()
+	page := said{"redirect_uris": []string{"https://Page.example:443/cb", "https://page.example/other", "https://page.example:8443/cb"}, "token_endpoint_auth_method": "none", "grant_types": []string{"authorization_code", "refresh_token"}}
+	const home = "https://page.example"
+	id := w.registered("", page)["client_id"].(string)
+	from := func(r *http.Request, origin string) (int, string) {
+		r.Header.Set("Origin", origin)
+		rec := w.send(r)
+		if rec.Header().Get("Access-Control-Allow-Credentials") != "" || rec.Header().Get("Vary") != "Origin" {
+			t.Errorf("%s from %s: %v", r.URL, origin, rec.Header())
+		}
+		return rec.Code, rec.Header().Get("Access-Control-Allow-Origin")
+	}
+	for _, path := range []string{"/token", "/revoke", "/userinfo", "/jwks", "/.well-known/openid-configuration"} {
+		for origin, want := range map[string]string{home: home, "https://anywhere.example:8443": "https://anywhere.example:8443", "http://page.example": "", "null": "", "https://page.example/": "", "https://a@page.example": "", "https://": ""} {
+			r := get(path, nil)
+			r.Method = http.MethodOptions
+			if _, got := from(r, origin); got != want {
+				t.Errorf("preflight %s from %s: %q", path, origin, got)
+			}
+		}
+	}
+	code := func(id, redirect string) string {
+		_, q := w.authorize(form("client_id", id, "response_type", "code", "redirect_uri", redirect, "scope", "openid", "code_challenge", pkceChallenge(), "code_challenge_method", "S256"))
+		return q.Get("code")
+	}
+	redeem := func(id, redirect string) url.Values {
+		return form("client_id", id, "grant_type", "authorization_code", "code", code(id, redirect), "redirect_uri", redirect, "code_verifier", verifier)
+	}
+	for origin, want := range map[string]string{home: home, "https://page.example:8443": "https://page.example:8443", "https://evil.example": "", "https://spa.example": "", "http://page.example": ""} {
+		if status, got := from(post("/token", redeem(id, "https://page.example/other")), origin); status != http.StatusOK || got != want {
+			t.Errorf("token from %s: %d %q", origin, status, got)
+		}
+		if status, got := from(post("/revoke", form("client_id", id, "token", "x")), origin); status != http.StatusOK || got != want {
+			t.Errorf("revoke from %s: %d %q", origin, status, got)
+		}
+	}
+	rec := w.send(post("/token", redeem(id, "https://page.example/other")))
+	var tokens struct {
+		Access string `json:"access_token"`
+	}
+	w.must(json.Unmarshal(rec.Body.Bytes(), &tokens))
+	for origin, want := range map[string]string{home: home, "https://evil.example": ""} {
+		r := get("/userinfo", nil)
+		r.Header.Set("Authorization", "Bearer "+tokens.Access)
+		if status, got := from(r, origin); status != http.StatusOK || got != want {
+			t.Errorf("userinfo from %s: %d %q", origin, status, got)
+		}
+	}
+	if status, got := from(w.as("web", post("/revoke", form("token", "x"))), home); status != http.StatusOK || got != "" {
+		t.Errorf("another client by this page: %d %q", status, got)
+	}
+	for what, m := range map[string]said{"with a secret": {"redirect_uris": []string{home + "/cb"}}, "native": {"redirect_uris": []string{home + "/cb"}, "application_type": "native"}} {
+		other := w.registered("", m)
+		v := form("client_id", other["client_id"].(string), "token", "x")
+		if key, ok := other["client_secret"].(string); ok {
+			v.Del("client_id")
+			r := post("/revoke", v)
+			r.SetBasicAuth(other["client_id"].(string), key)
+			if status, got := from(r, home); status != http.StatusOK || got != "" {
+				t.Errorf("%s: %d %q", what, status, got)
+			}
+			continue
+		}
+		if status, got := from(post("/revoke", v), home); status != http.StatusOK || got != "" {
+			t.Errorf("%s: %d %q", what, status, got)
+		}
+	}
+
+	w = newWorld(t)
+	w.registering(func(h *registration.Handler) {
+		delete(h.Settings.Kinds, "bank")
+		for name, k := range h.Settings.Kinds {
+			k.Auth = []string{oauth.AuthBasic}
+			h.Settings.Kinds[name] = k
+		}
+	})
+	r := get("/token", nil)
+	r.Method = http.MethodOptions
+	if _, got := from(r, home); got != "" {
+		t.Errorf("no page can register, and one may ask: %q", got)
 	}
 }
 
