@@ -31,6 +31,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/device"
+	"github.com/stile-id/stile/server/oauth/encrypt"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/gateway"
 	"github.com/stile-id/stile/server/oauth/introspect"
@@ -82,6 +83,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	}}
 	auth := &client.Authenticator{Clients: registry, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log,
 		Issuer: issuer, Remote: remote, Certificates: shown}
+	made.Recipients = &encrypt.Recipients{Issuer: issuer, Keys: auth.Keys}
 	if auth.Authorities, err = certificates.Authorities(s.file); err != nil {
 		return err
 	}

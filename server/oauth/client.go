@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 )
 
@@ -105,6 +103,10 @@ type Client struct {
 	TokenAlg       string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`
 	IDTokenAlg     string    `json:"id_token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of ID tokens. Default: ES256."`
 	UserinfoAlg    string    `json:"userinfo_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Set: userinfo is answered as a signed JWT. Default: plain JSON."`
+	IDTokenEncAlg  string    `json:"id_token_encryption_alg,omitempty" jsonschema:"enum=,enum=RSA-OAEP-256,enum=ECDH-ES,enum=ECDH-ES+A256KW" jsonschema_description:"Set: ID tokens and logout tokens are encrypted, after they were signed, to a key of jwks or jwks_uri whose use is enc. Default: they are signed alone."`
+	IDTokenEnc     string    `json:"id_token_encryption_enc,omitempty" jsonschema:"enum=A128CBC-HS256,enum=A128GCM,enum=A256GCM" jsonschema_description:"How their content is encrypted. Default: A128CBC-HS256."`
+	UserinfoEncAlg string    `json:"userinfo_encryption_alg,omitempty" jsonschema:"enum=,enum=RSA-OAEP-256,enum=ECDH-ES,enum=ECDH-ES+A256KW" jsonschema_description:"Set: userinfo is answered as a JWT that is signed by userinfo_alg and then encrypted."`
+	UserinfoEnc    string    `json:"userinfo_encryption_enc,omitempty" jsonschema:"enum=A128CBC-HS256,enum=A128GCM,enum=A256GCM" jsonschema_description:"How its content is encrypted. Default: A128CBC-HS256."`
 	Introspect     string    `json:"introspect,omitempty" jsonschema:"enum=none,enum=self-audience,enum=any" jsonschema_description:"Which tokens the client may ask about: none, those it is an audience of, any. Default: self-audience."`
 	AnswerAlg      string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
 	Answer         string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
@@ -180,15 +182,6 @@ func (f Flows) Has(flow string) bool {
 	return flow != "" && (flow == f.Default || flow == f.Create || flow == f.Device || flow == f.Backchannel || slices.Contains(f.Others, flow))
 }
 
-// Lifetimes bound what a client gets.
-type Lifetimes struct {
-	Code     action.Duration `json:"code,omitempty" jsonschema_description:"Authorization code. Default 60s, at most 10m."`
-	Access   action.Duration `json:"access_token,omitempty" jsonschema_description:"Access token. Default 5m, at most 24h."`
-	ID       action.Duration `json:"id_token,omitempty" jsonschema_description:"ID token. Default 5m, at most 24h."`
-	Idle     action.Duration `json:"refresh_idle,omitempty" jsonschema_description:"Refresh token that is not used. Default 14d."`
-	Absolute action.Duration `json:"refresh_absolute,omitempty" jsonschema_description:"Refresh tokens in all, however often they are used. Default 90d, at most 365d."`
-}
-
 // Confidential reports whether the client can keep a secret.
 func (c *Client) Confidential() bool { return c.Auth != AuthNone }
 
@@ -225,13 +218,6 @@ func Stands(ctx context.Context, clients Clients, c *Client, l *identity.Live) (
 	}
 	return err == nil && owner.Holds(l), err
 }
-
-// CodeFor, AccessFor, IDFor, IdleFor and AbsoluteFor are the lifetimes as Go has them.
-func (c *Client) CodeFor() time.Duration     { return time.Duration(c.Lifetimes.Code) }
-func (c *Client) AccessFor() time.Duration   { return time.Duration(c.Lifetimes.Access) }
-func (c *Client) IDFor() time.Duration       { return time.Duration(c.Lifetimes.ID) }
-func (c *Client) IdleFor() time.Duration     { return time.Duration(c.Lifetimes.Idle) }
-func (c *Client) AbsoluteFor() time.Duration { return time.Duration(c.Lifetimes.Absolute) }
 
 // Clients finds clients. It is asked at every door, so a client that was removed or disabled stops there at once.
 type Clients interface {

@@ -33,6 +33,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/device"
+	"github.com/stile-id/stile/server/oauth/encrypt"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
@@ -244,6 +245,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 			return r.TLS.PeerCertificates
 		}}
 	w.authn = authn
+	w.tokens.Recipients = &encrypt.Recipients{Issuer: issuer, Keys: authn.Keys}
 	problem := func(rw http.ResponseWriter, _ *http.Request, status int, id string, _ error) {
 		w.problems = append(w.problems, id)
 		rw.WriteHeader(status)

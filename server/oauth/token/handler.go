@@ -169,6 +169,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 			return nil, c, errDetails
 		}
 	}
+	if name != oauth.GrantCredentials && name != oauth.GrantExchange { // the others may end in an ID token
+		if err := h.Tokens.Ready(ctx, c); err != nil {
+			return nil, c, err
+		}
+	}
 	if q.sender, err = h.Sender.Of(ctx, r, c, oauth.TokenPath); err != nil {
 		return nil, c, err
 	}

@@ -156,7 +156,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	if body, err = tokens.Marshal(v[claims.Userinfo], own); err != nil {
 		return nil, "", c, err
 	}
-	jwt, err := h.Tokens.Signer.Sign(ctx, c.UserinfoAlg, tokens.TypeUserinfo, body)
+	jwt, err := h.Tokens.SignFor(ctx, c, tokens.TypeUserinfo, body)
 	return []byte(jwt), "application/jwt", c, err
 }
 
