@@ -112,6 +112,7 @@ type Client struct {
 	Answer         string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
 	Origins        []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages that may call the token and userinfo endpoints from script."`
 	Theme          string    `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`
+	Claims         Claims    `json:"claims,omitempty" jsonschema_description:"Fixed values by name, for claims that come from: client."`
 	Lifetimes      Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Offline        bool      `json:"offline,omitempty" jsonschema_description:"Whether offline_access may be granted: refresh tokens that outlive the session."`
 	MaxAge         *int      `json:"default_max_age,omitempty" jsonschema:"minimum=0" jsonschema_description:"Seconds since a person last proved who they are, when the request does not say."`
@@ -131,6 +132,9 @@ type Client struct {
 
 // Document is a JSON document inside the settings, kept as it is.
 type Document = json.RawMessage
+
+// Claims are values by claim.
+type Claims = map[string]Document
 
 // Subject is what a client's certificate must name (RFC 8705 §2.1.2).
 type Subject struct {

@@ -143,7 +143,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	if err != nil {
 		return nil, "", c, err
 	}
-	v, err := h.Claims.Collect(ctx, &claims.Ask{Client: c, Live: l, Scopes: a.Scope, Journey: proved.Claims, NamedUserinfo: asked.UserinfoClaims}, claims.Userinfo)
+	v, err := h.Claims.Collect(ctx, &claims.Ask{Client: c, Live: l, Scopes: a.Scope, GrantType: asked.By(), Journey: proved.Claims, NamedUserinfo: asked.UserinfoClaims}, claims.Userinfo)
 	if err != nil {
 		return nil, "", c, err
 	}
