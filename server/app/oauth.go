@@ -235,7 +235,7 @@ func (s *Server) scopes() []string {
 	out := []string{"openid"}
 	for _, c := range s.file.Clients {
 		for _, x := range c.Scopes {
-			if !slices.Contains(out, x) {
+			if !slices.Contains(out, x) && !oauth.Starred(x) {
 				out = append(out, x)
 			}
 		}

@@ -94,7 +94,7 @@ type Client struct {
 	FrontSession   bool      `json:"frontchannel_logout_session_required,omitempty" jsonschema_description:"The client needs iss and sid there. They are always added."`
 	GrantTypes     []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
 	Responses      []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
-	Scopes         []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`
+	Scopes         []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for; payment:* lets it ask for payment:123 and the like. Default: openid, when it signs people in."`
 	Flows          Flows     `json:"flows,omitzero" jsonschema_description:"Flows this client may start."`
 	FirstParty     bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`
 	Challenge      bool      `json:"challenge,omitempty" jsonschema_description:"A first-party app that asks people by itself, without a browser, at the authorization challenge endpoint."`
@@ -191,14 +191,6 @@ func (c *Client) Confidential() bool { return c.Auth != AuthNone }
 
 // Secret reports whether the client authenticates by a secret.
 func (c *Client) Secret() bool { return c.Auth == AuthBasic || c.Auth == AuthPost }
-
-// May reports whether the client may have a scope; offline_access goes with Offline.
-func (c *Client) May(scope string) bool {
-	if scope == "offline_access" {
-		return c.Offline
-	}
-	return slices.Contains(c.Scopes, scope)
-}
 
 // Holds checks at a door what may have changed since a grant was made: it is this client's, its account is active, and the client may
 // still use the flow it came from, or bring the assertions that stood in for one.

@@ -37,7 +37,7 @@ type Rule struct {
 	Path      string   `json:"path,omitempty" jsonschema_description:"Where the value lies inside the attribute or answer: names with dots between. Default: all of it, for connectors the claim's name."`
 	Call      string   `json:"call,omitempty" jsonschema_description:"Exported function to call; it returns an object with claims by name. Default: the function named claims."`
 	Transform string   `json:"transform,omitempty" jsonschema_description:"Exported function that is shown the value and returns the one that is told, for each token anew. When it fails, so has the source."`
-	Scope     string   `json:"scope,omitempty" jsonschema_description:"Scope that lets it out. Default: none is needed."`
+	Scope     string   `json:"scope,omitempty" jsonschema_description:"Scope that lets it out; payment:* for any that begins so. Default: none is needed."`
 	To        []string `json:"to,omitempty" jsonschema:"enum=id_token,enum=access_token,enum=userinfo,enum=introspection" jsonschema_description:"Where it goes. Default: userinfo."`
 	Required  bool     `json:"required,omitempty" jsonschema_description:"When its source fails, nothing is issued. Default: it is left out and logged."`
 

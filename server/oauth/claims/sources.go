@@ -172,7 +172,7 @@ func (c *collection) goes(name string, r Rule, target string) bool {
 	if !named && !slices.Contains(r.To, target) {
 		return false
 	}
-	return r.Scope == "" || slices.Contains(c.ask.Scopes, r.Scope) ||
+	return r.Scope == "" || oauth.Granted(c.ask.Scopes, r.Scope) ||
 		named && c.ask.Client.Consent == oauth.ConsentSkip && slices.Contains(c.ask.Client.Scopes, r.Scope)
 }
 

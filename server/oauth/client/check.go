@@ -202,7 +202,7 @@ func (k *checker) grants() {
 		c.Scopes = []string{"openid"}
 	}
 	for _, s := range c.Scopes {
-		if !Scope(s) {
+		if !Scope(s) || oauth.Starred(s) && oauth.Pattern(s[:len(s)-1]+"x") != s {
 			k.problem("%q is no scope", s)
 		}
 	}

@@ -27,8 +27,8 @@ func assert(h *Handler, ctx context.Context, q *request) (*granted, error) {
 		return nil, err
 	}
 	var allowed []string
-	for _, x := range s.Scopes {
-		if x != "openid" && x != "offline_access" && slices.Contains(q.client.Scopes, x) {
+	for _, x := range slices.Concat(s.Scopes, q.scopes) { // those asked for may have values that the issuer's settings leave open
+		if x != "openid" && x != "offline_access" && !slices.Contains(allowed, x) && oauth.Covers(s.Scopes, x) && q.client.May(x) {
 			allowed = append(allowed, x)
 		}
 	}

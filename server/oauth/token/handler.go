@@ -158,6 +158,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	if q.scopes = p.Words("scope"); slices.ContainsFunc(q.scopes, func(s string) bool { return !client.Scope(s) }) {
 		return nil, c, errScope
 	}
+	if _, _, err := c.Pick(q.scopes); err != nil {
+		return nil, c, err
+	}
 	if now := p.All("resource"); len(now) > 20 || len(within(now, c.Resources)) != len(now) {
 		return nil, c, errTarget // before anything is used up
 	}
