@@ -79,7 +79,7 @@ func allowed(c identity.Consent, title string) action.Row {
 		row.Title = c.Client
 	}
 	for _, s := range c.Scope {
-		row.Lines = append(row.Lines, action.T("scope."+s, "scope", s))
+		row.Lines = append(row.Lines, action.ScopeText(s))
 	}
 	row.Lines = append(row.Lines, action.T("consents.since", "date", c.At.UTC().Format("2006-01-02")))
 	return row

@@ -48,7 +48,7 @@ func approvePrompt(v action.View) *action.Prompt {
 	}
 	p.Body = append(p.Body, action.T("approve.unsure"))
 	for _, s := range r.Scopes {
-		p.Rows = append(p.Rows, action.Row{Lines: []action.Text{action.T("scope."+s, "scope", s)}})
+		p.Rows = append(p.Rows, action.Row{Lines: []action.Text{action.ScopeText(s)}})
 	}
 	return p
 }

@@ -158,6 +158,14 @@ func TestConsent(t *testing.T) {
 	if got := strings.Join(shown, " "); got != "scope.openid<nil> details.payment<nil> detail.amount12 detail.to.ibanDE1 detail.to.namesAnn, Bob" {
 		t.Errorf("shown: %s", got)
 	}
+	// A scope that holds once is asked about though it was allowed before, and is not remembered; its value is told for the words about its kind.
+	once := at.New(t, ask.Consent(p), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "shop", Consent: "ask", Scopes: []string{"openid", "payment:12"}, Once: []string{"payment:12"}}})
+	if l := at.Asks(t, once.Enter(), "").Prompt.Rows[1].Lines[0]; l.Key != "scope.payment:12" || l.Args["value"] != "12" {
+		t.Errorf("shown: %+v", l)
+	}
+	if w := at.Want(t, once.Press(""), "allowed").Writes[0].(identity.PutConsent).Consent; strings.Join(w.Scope, " ") != "openid" {
+		t.Errorf("remembered: %+v", w)
+	}
 	s := consent("bank", "ask", "openid")
 	at.Asks(t, s.Enter(), "")
 	at.Want(t, s.Press("refuse"), "refused")

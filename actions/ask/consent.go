@@ -21,7 +21,7 @@ type Consented struct {
 // Consent makes the action ask.consent. It is walked behind the end of a flow for clients that ask for consent.
 func Consent(d identity.Directory) action.Action {
 	return action.Define(action.Spec{Name: "ask.consent", Title: "Ask for consent", SilentCode: "consent_required",
-		About: "Asks whether the client may have what it wants. What was allowed before, by account and client, is not asked again unless the client asks for it (prompt=consent). Elsewhere: Consent (Keycloak), Consentor (Curity)."},
+		About: "Asks whether the client may have what it wants. What was allowed before, by account and client, is not asked again unless the client asks for it (prompt=consent); details and scopes with values are asked about each time. Elsewhere: Consent (Keycloak), Consentor (Curity)."},
 		func(ConsentSettings) action.Contract {
 			return action.Contract{Needs: verdict.Formula{verdict.Set(verdict.Identified)}, Outcomes: []action.OutcomeSpec{
 				{Name: "allowed", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.Consented)}, Output: action.Produce[Consented](), Silent: true},
@@ -31,7 +31,7 @@ func Consent(d identity.Directory) action.Action {
 			r := t.View.Request()
 			allowed := action.Result{Outcome: "allowed", Output: Consented{Scope: r.Scopes}, Evidence: []verdict.Evidence{{
 				Method: "consent", Facts: verdict.Set(verdict.Consented), Subject: t.View.SubjectID(), At: t.Now}}}
-			if t.Input == nil && r.Consent != "always" && len(r.Details) == 0 { // details are asked about each time
+			if t.Input == nil && r.Consent != "always" && len(r.Details) == 0 && len(r.Once) == 0 { // details are asked about each time, and so is what holds once
 				before, err := d.Consent(ctx, t.View.SubjectID(), r.Client)
 				if err != nil && !errors.Is(err, identity.ErrNotFound) {
 					return action.Result{}, err
@@ -49,7 +49,8 @@ func Consent(d identity.Directory) action.Action {
 			if t.Input.Action == "refuse" {
 				return action.Result{Outcome: "refused"}, nil
 			}
-			allowed.Writes = []identity.Write{identity.PutConsent{Consent: identity.Consent{Account: t.View.SubjectID(), Client: r.Client, Scope: r.Scopes, At: t.Now}}}
+			lasting := slices.DeleteFunc(slices.Clone(r.Scopes), func(s string) bool { return slices.Contains(r.Once, s) })
+			allowed.Writes = []identity.Write{identity.PutConsent{Consent: identity.Consent{Account: t.View.SubjectID(), Client: r.Client, Scope: lasting, At: t.Now}}}
 			return allowed, nil
 		})
 }
@@ -59,7 +60,7 @@ func consentPrompt(client string, scopes []string) *action.Prompt {
 	p := &action.Prompt{Title: action.T("consent.title", "client", client), Submit: &yes, Browser: true,
 		Equal: &action.Button{Name: "refuse", Label: action.T("consent.refuse")}}
 	for _, s := range scopes {
-		p.Rows = append(p.Rows, action.Row{Lines: []action.Text{action.T("scope."+s, "scope", s)}})
+		p.Rows = append(p.Rows, action.Row{Lines: []action.Text{action.ScopeText(s)}})
 	}
 	p.Body = []action.Text{action.T("consent.stop")}
 	return p

@@ -1,6 +1,9 @@
 package action
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Prompt is what a step asks of a person. Pages render it as HTML, the journey's JSON face as it is. It carries no
 // secret and nothing that depends on whether an account exists.
@@ -43,6 +46,16 @@ func T(key string, args ...any) Text {
 			t.Args = map[string]any{}
 		}
 		t.Args[args[i].(string)] = args[i+1]
+	}
+	return t
+}
+
+// ScopeText says what a scope allows. A theme's words for scope.payment:* say it of all scopes that begin so, with what follows the last
+// colon as {value}.
+func ScopeText(scope string) Text {
+	t := T("scope."+scope, "scope", scope)
+	if i := strings.LastIndexByte(scope, ':'); i >= 0 {
+		t.Args["value"] = scope[i+1:]
 	}
 	return t
 }

@@ -36,6 +36,7 @@ type Request struct {
 	Client       string          `json:"client,omitempty"`
 	ClientName   string          `json:"client_name,omitempty"`
 	Scopes       []string        `json:"scopes,omitempty"`
+	Once         []string        `json:"once,omitempty"`          // scopes among them that are asked about each time and not remembered
 	ACR          []string        `json:"acr,omitempty"`           // voluntary, in order of preference
 	EssentialACR []string        `json:"essential_acr,omitempty"` // one of these must be met
 	MaxAge       *int            `json:"max_age,omitempty"`       // seconds; nil when not asked

@@ -62,6 +62,8 @@ export interface Request {
   client: string;
   client_name?: string;
   scopes: string[];
+  /** Scopes among them that are asked about each time and not remembered. */
+  once?: string[];
   acr: string[];
   essential_acr: string[];
   max_age?: number;

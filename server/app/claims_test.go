@@ -24,6 +24,8 @@ claims:
   balance: { from: connector, connector: bank, get: "/accounts/${subject.id}", path: balance, scope: api, to: [id_token, introspection], required: true }
   segment: { from: hook, call: segment, scope: profile, to: [id_token] }
   shaped: { from: hook, call: segment, scope: profile, to: [id_token] }
+  masked: { from: journey, attribute: tier, transform: mask, scope: profile, to: [id_token] }
+  how: { from: hook, call: how, to: [id_token, introspection] }
 `
 
 const claimsHook = `interface Asked { subject: string; scopes: string[]; claims: Record<string, unknown> }
@@ -31,6 +33,14 @@ const claimsHook = `interface Asked { subject: string; scopes: string[]; claims:
 export async function segment({ subject }: Asked) {
   const { json } = await call("bank", { get: "/accounts/" + subject });
   return { segment: json.balance > 100 ? "rich" : "plain", shaped: "no" };
+}
+
+export function mask({ claim, value }: { claim: string; value: string }) {
+  return claim + " " + value[0] + "…";
+}
+
+export function how({ grant_type, token }: { grant_type: string; token: string }) {
+  return { how: grant_type + " for " + token };
 }
 
 export function claims({ claims }: Asked) {
@@ -64,11 +74,11 @@ func TestClaimsComeFromAccountJourneyConnectorAndHook(t *testing.T) {
 		t.Fatal(status, tokens)
 	}
 	id := claimsOf(t, tokens["id_token"].(string))
-	if id["tier"] != "basic" || id["segment"] != "rich" || id["shaped"] != "by the last word" || id["balance"] != 250.0 {
+	if id["tier"] != "basic" || id["segment"] != "rich" || id["shaped"] != "by the last word" || id["balance"] != 250.0 || id["how"] != "authorization_code for id_token" || id["masked"] != "masked b…" {
 		t.Errorf("id_token: %v", id)
 	}
 	seen, err := v.send(http.MethodPost, "/introspect", url.Values{"token": {tokens["access_token"].(string)}}, func(r *http.Request) { r.SetBasicAuth("app", "app-secret") })
-	if err != nil || !strings.Contains(seen.body, `"balance":250`) || strings.Contains(seen.body, "kept") {
+	if err != nil || !strings.Contains(seen.body, `"balance":250`) || !strings.Contains(seen.body, `"how":"authorization_code for introspection"`) || strings.Contains(seen.body, "kept") {
 		t.Errorf("introspection: %v %s", err, seen.body)
 	}
 	down.Store(true)

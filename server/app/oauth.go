@@ -33,6 +33,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/device"
+	"github.com/stile-id/stile/server/oauth/encrypt"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/gateway"
 	"github.com/stile-id/stile/server/oauth/introspect"
@@ -90,6 +91,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	}}
 	auth := &authentication.Authenticator{Clients: clients, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log,
 		Issuer: issuer, Remote: remote, Certificates: shown}
+	made.Recipients = &encrypt.Recipients{Issuer: issuer, Keys: auth.Keys}
 	if auth.Authorities, err = certificates.Authorities(s.file); err != nil {
 		return err
 	}
@@ -246,7 +248,7 @@ func (s *Server) scopes() []string {
 	out := []string{"openid"}
 	for _, c := range s.asking() {
 		for _, x := range c.Scopes {
-			if !slices.Contains(out, x) {
+			if !slices.Contains(out, x) && !oauth.Starred(x) {
 				out = append(out, x)
 			}
 		}

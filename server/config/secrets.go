@@ -179,6 +179,8 @@ func (c *checker) claims() {
 		switch {
 		case r.From == claims.FromConnector && !declared:
 			c.add("STILE-C12", at("claims", name, "connector"), "declare it under connectors", "there is no connector %q", r.Connector)
+		case r.Transform != "" && c.ClaimsHook == "":
+			c.add("STILE-C12", at("claims", name), "name the file: `claims-hook: claims.ts`", "claim %q is transformed by a hook, and there is no claims-hook", name)
 		case r.From == claims.FromHook && c.ClaimsHook == "":
 			c.add("STILE-C12", at("claims", name), "name the file: `claims-hook: claims.ts`", "claim %q comes from a hook, and there is no claims-hook", name)
 		}

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 )
 
@@ -96,7 +94,7 @@ type Client struct {
 	FrontSession   bool      `json:"frontchannel_logout_session_required,omitempty" jsonschema_description:"The client needs iss and sid there. They are always added."`
 	GrantTypes     []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
 	Responses      []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
-	Scopes         []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for. Default: openid, when it signs people in."`
+	Scopes         []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for; payment:* lets it ask for payment:123 and the like. Default: openid, when it signs people in."`
 	Flows          Flows     `json:"flows,omitzero" jsonschema_description:"Flows this client may start."`
 	FirstParty     bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`
 	Challenge      bool      `json:"challenge,omitempty" jsonschema_description:"A first-party app that asks people by itself, without a browser, at the authorization challenge endpoint."`
@@ -105,11 +103,16 @@ type Client struct {
 	TokenAlg       string    `json:"token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of access tokens that are JWTs. Default: ES256."`
 	IDTokenAlg     string    `json:"id_token_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of ID tokens. Default: ES256."`
 	UserinfoAlg    string    `json:"userinfo_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Set: userinfo is answered as a signed JWT. Default: plain JSON."`
+	IDTokenEncAlg  string    `json:"id_token_encryption_alg,omitempty" jsonschema:"enum=,enum=RSA-OAEP-256,enum=ECDH-ES,enum=ECDH-ES+A256KW" jsonschema_description:"Set: ID tokens and logout tokens are encrypted, after they were signed, to a key of jwks or jwks_uri whose use is enc. Default: they are signed alone."`
+	IDTokenEnc     string    `json:"id_token_encryption_enc,omitempty" jsonschema:"enum=A128CBC-HS256,enum=A128GCM,enum=A256GCM" jsonschema_description:"How their content is encrypted. Default: A128CBC-HS256."`
+	UserinfoEncAlg string    `json:"userinfo_encryption_alg,omitempty" jsonschema:"enum=,enum=RSA-OAEP-256,enum=ECDH-ES,enum=ECDH-ES+A256KW" jsonschema_description:"Set: userinfo is answered as a JWT that is signed by userinfo_alg and then encrypted."`
+	UserinfoEnc    string    `json:"userinfo_encryption_enc,omitempty" jsonschema:"enum=A128CBC-HS256,enum=A128GCM,enum=A256GCM" jsonschema_description:"How its content is encrypted. Default: A128CBC-HS256."`
 	Introspect     string    `json:"introspect,omitempty" jsonschema:"enum=none,enum=self-audience,enum=any" jsonschema_description:"Which tokens the client may ask about: none, those it is an audience of, any. Default: self-audience."`
 	AnswerAlg      string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
 	Answer         string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
 	Origins        []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages whose scripts may fetch, renew and revoke this client's tokens, push requests and read userinfo."`
 	Theme          string    `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`
+	Claims         Claims    `json:"claims,omitempty" jsonschema_description:"Fixed values by name, for claims that come from: client."`
 	Lifetimes      Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Offline        bool      `json:"offline,omitempty" jsonschema_description:"Whether offline_access may be granted: refresh tokens that outlive the session."`
 	MaxAge         *int      `json:"default_max_age,omitempty" jsonschema:"minimum=0" jsonschema_description:"Seconds since a person last proved who they are, when the request does not say."`
@@ -130,6 +133,9 @@ type Client struct {
 
 // Document is a JSON document inside the settings, kept as it is.
 type Document = json.RawMessage
+
+// Claims are values by claim.
+type Claims = map[string]Document
 
 // Subject is what a client's certificate must name (RFC 8705 §2.1.2).
 type Subject struct {
@@ -181,28 +187,11 @@ func (f Flows) Has(flow string) bool {
 	return flow != "" && (flow == f.Default || flow == f.Create || flow == f.Device || flow == f.Backchannel || slices.Contains(f.Others, flow))
 }
 
-// Lifetimes bound what a client gets.
-type Lifetimes struct {
-	Code     action.Duration `json:"code,omitempty" jsonschema_description:"Authorization code. Default 60s, at most 10m."`
-	Access   action.Duration `json:"access_token,omitempty" jsonschema_description:"Access token. Default 5m, at most 24h."`
-	ID       action.Duration `json:"id_token,omitempty" jsonschema_description:"ID token. Default 5m, at most 24h."`
-	Idle     action.Duration `json:"refresh_idle,omitempty" jsonschema_description:"Refresh token that is not used. Default 14d."`
-	Absolute action.Duration `json:"refresh_absolute,omitempty" jsonschema_description:"Refresh tokens in all, however often they are used. Default 90d, at most 365d."`
-}
-
 // Confidential reports whether the client can keep a secret.
 func (c *Client) Confidential() bool { return c.Auth != AuthNone }
 
 // Secret reports whether the client authenticates by a secret.
 func (c *Client) Secret() bool { return c.Auth == AuthBasic || c.Auth == AuthPost }
-
-// May reports whether the client may have a scope; offline_access goes with Offline.
-func (c *Client) May(scope string) bool {
-	if scope == "offline_access" {
-		return c.Offline
-	}
-	return slices.Contains(c.Scopes, scope)
-}
 
 // Holds checks at a door what may have changed since a grant was made: it is this client's, its account is active, and the client may
 // still use the flow it came from, or bring the assertions that stood in for one.
@@ -226,13 +215,6 @@ func Stands(ctx context.Context, clients Clients, c *Client, l *identity.Live) (
 	}
 	return err == nil && owner.Holds(l), err
 }
-
-// CodeFor, AccessFor, IDFor, IdleFor and AbsoluteFor are the lifetimes as Go has them.
-func (c *Client) CodeFor() time.Duration     { return time.Duration(c.Lifetimes.Code) }
-func (c *Client) AccessFor() time.Duration   { return time.Duration(c.Lifetimes.Access) }
-func (c *Client) IDFor() time.Duration       { return time.Duration(c.Lifetimes.ID) }
-func (c *Client) IdleFor() time.Duration     { return time.Duration(c.Lifetimes.Idle) }
-func (c *Client) AbsoluteFor() time.Duration { return time.Duration(c.Lifetimes.Absolute) }
 
 // Clients finds clients. It is asked at every door, so a client that was removed or disabled stops there at once.
 type Clients interface {

@@ -15,7 +15,16 @@ type Asked struct {
 	Resources      []string        `json:"resources,omitempty"`
 	IDTokenClaims  []string        `json:"id_token,omitempty"` // names of the claims parameter
 	UserinfoClaims []string        `json:"userinfo,omitempty"`
-	Details        json.RawMessage `json:"details,omitempty"` // authorization_details, as granted
+	Details        json.RawMessage `json:"details,omitempty"`    // authorization_details, as granted
+	GrantType      string          `json:"grant_type,omitempty"` // that the grant was come by; "" is authorization_code
+}
+
+// By is the grant type that a grant was come by.
+func (a Asked) By() string {
+	if a.GrantType == "" {
+		return GrantCode
+	}
+	return a.GrantType
 }
 
 // Proved is what a grant keeps of its verdict (identity.Grant.Verdict).

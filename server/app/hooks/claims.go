@@ -29,6 +29,9 @@ func (h *Hooks) loadClaims() (diag.Problems, diag.Sources, error) {
 		if call == "" {
 			call = claims.HookName
 		}
+		if _, ok := functions[r.Transform]; r.Transform != "" && !ok {
+			ps.Add("STILE-C12", h.File.At("claims", name, "transform"), "export a function of that name from "+h.File.ClaimsHook, "claim %q is transformed by %s, which the claims hook does not have", name, r.Transform)
+		}
 		if _, ok := functions[call]; r.From == claims.FromHook && !ok {
 			ps.Add("STILE-C12", h.File.At("claims", name, "call"), "export a function of that name from "+h.File.ClaimsHook, "claim %q calls %s, which the claims hook does not have", name, call)
 		}
@@ -52,17 +55,10 @@ func (h *Hooks) Claims() claims.Ports {
 		return p
 	}
 	_, p.Shape = h.claims.Functions()[claims.HookName]
-	p.Hook = func(ctx context.Context, function string, argument any) (map[string]json.RawMessage, error) {
+	p.Hook = func(ctx context.Context, function string, argument any) (json.RawMessage, error) {
 		res, err := h.claims.Call(ctx, check.HookCall{Function: function, Argument: argument, Connect: h.connect})
 		h.console(ctx, function, res.Console)
-		if err != nil || len(res.Value) == 0 {
-			return nil, err
-		}
-		var out map[string]json.RawMessage
-		if err := json.Unmarshal(res.Value, &out); err != nil {
-			return nil, fmt.Errorf("%w: %s returns an object of claims", check.ErrHook, function)
-		}
-		return out, nil
+		return res.Value, err
 	}
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/stile-id/stile/engine/diag"
 	"github.com/stile-id/stile/engine/flow"
 	"github.com/stile-id/stile/scripts/typings"
+	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/watch"
 )
 
@@ -55,6 +57,18 @@ func (w *Workshop) Types(folder watch.Folder, names []string, from func(hooks st
 		problems = set.Problems
 	}
 	return out, problems, set.Sources
+}
+
+// ClaimsTypes are the types of the claims hook, whose File lies beside the settings; none when they name no hook.
+func (w *Workshop) ClaimsTypes() []Types {
+	if w.file == nil || w.file.ClaimsHook == "" {
+		return nil
+	}
+	hook := w.file.ClaimsHook
+	if !filepath.IsAbs(hook) {
+		hook = filepath.Join(w.file.Dir, hook)
+	}
+	return []Types{{File: strings.TrimSuffix(hook, filepath.Ext(hook)) + ".hook.d.ts", Text: claims.Typings(w.file.Claims)}}
 }
 
 // promised lists all texts of flows that may name a hook, and adds the hook files that are not there yet.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ func typesOf(s Console) *cobra.Command {
 	var only bool
 	c := &cobra.Command{Use: "types [FLOW...]", Short: "Write the TypeScript types of what hooks are given",
 		Long: "Writes NAME.flow.d.ts beside each flow that has hooks, or beside those named: what each step's hooks may read, which is what every path to the step provides, and what they may return. " +
-			"Import them with `import type { Decide, After } from \"./NAME.flow\"`. Prints the files it wrote.",
+			"Import them with `import type { Decide, After } from \"./NAME.flow\"`. Without names it writes those of the claims hook, too: HOOK.hook.d.ts beside it. Prints the files it wrote.",
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			b, err := s.open(c, path, args...)
 			if err != nil {
@@ -54,11 +53,17 @@ func (s Console) types(b *bench, names []string, dir string, only bool) error {
 			return fmt.Errorf("there is no flow %q", name)
 		}
 	}
+	if len(names) == 0 {
+		made = append(made, b.ClaimsTypes()...)
+	}
 	stale := false
 	for _, t := range made {
-		to := filepath.Join(b.dir, filepath.FromSlash(t.File))
-		if dir != "" {
-			to = filepath.Join(dir, path.Base(t.File))
+		to := filepath.FromSlash(t.File)
+		switch {
+		case dir != "":
+			to = filepath.Join(dir, filepath.Base(to))
+		case t.Flow != "":
+			to = filepath.Join(b.dir, to)
 		}
 		if old, err := os.ReadFile(to); err == nil && string(old) == t.Text {
 			continue

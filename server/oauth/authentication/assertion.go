@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/foreign"
@@ -111,4 +113,9 @@ func subject(text string) (*foreign.JWT, error) {
 		return nil, errors.New("authentication: an assertion about nobody")
 	}
 	return j, nil
+}
+
+// Keys are the public keys of a client, of which one called kid is wanted.
+func (a *Authenticator) Keys(ctx context.Context, c *oauth.Client, kid string) ([]jose.JSONWebKey, error) {
+	return client.Keys(ctx, a.Remote, c, kid)
 }

@@ -204,21 +204,19 @@ func thumbprint(s string) bool {
 // an error. offline_access needs a client that may have it.
 func scope(_ context.Context, _ *Handler, q *request) error {
 	asked := q.params.Words("scope")
-	var kept []string
-	for _, s := range asked {
-		if !client.Scope(s) {
-			return oauth.Fail(oauth.InvalidScope, "The scope is malformed.")
-		}
-		if q.client.May(s) {
-			kept = append(kept, s)
-		}
+	if slices.ContainsFunc(asked, func(s string) bool { return !client.Scope(s) }) {
+		return oauth.Fail(oauth.InvalidScope, "The scope is malformed.")
+	}
+	kept, valued, err := q.client.Pick(asked)
+	if err != nil {
+		return err
 	}
 	if len(asked) > 0 && len(kept) == 0 {
 		return oauth.Fail(oauth.InvalidScope, "The client may have none of these scopes.")
 	}
 	q.note.Scope = kept
 	q.note.Offline = slices.Contains(kept, "offline_access") && slices.Contains(q.client.GrantTypes, oauth.GrantRefresh)
-	q.journey.Scopes = kept
+	q.journey.Scopes, q.journey.Once = kept, valued
 	return nil
 }
 

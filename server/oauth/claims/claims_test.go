@@ -17,7 +17,8 @@ func TestSettings_Refusals(t *testing.T) {
 	for name, r := range map[string]claims.Rule{
 		"no source": {}, "unknown source": {From: "ldap"}, "account with call": {From: claims.FromAccount, Call: "f"}, "connector without get": {From: claims.FromConnector, Connector: "crm"},
 		"template": {From: claims.FromConnector, Connector: "crm", Get: "/${subject.password}"}, "open template": {From: claims.FromConnector, Connector: "crm", Get: "/${subject.id"},
-		"hook with path": {From: claims.FromHook, Path: "x"}, "target": {From: claims.FromAccount, To: []string{"cookie"}},
+		"hook with path": {From: claims.FromHook, Path: "x"}, "hook with transform": {From: claims.FromHook, Transform: "f"}, "transform by claims": {From: claims.FromAccount, Transform: claims.HookName},
+		"client with get": {From: claims.FromClient, Get: "/x"}, "target": {From: claims.FromAccount, To: []string{"cookie"}},
 	} {
 		if _, err := claims.New(claims.Settings{"x": r}, claims.Ports{}); !errors.Is(err, claims.ErrSettings) {
 			t.Errorf("%s: %v", name, err)
@@ -75,12 +76,13 @@ func TestCollect_ShapeKeepsTheMapping(t *testing.T) {
 		"extra": json.RawMessage(`1`), "level": json.RawMessage(`3`), "website": json.RawMessage(`null`)}
 	var hookErr error
 	settings := claims.Settings{"level": {From: claims.FromHook, To: []string{claims.Userinfo}, Scope: "profile"}}
-	s, err := claims.New(settings, claims.Ports{Shape: true, Hook: func(_ context.Context, function string, argument any) (map[string]json.RawMessage, error) {
+	s, err := claims.New(settings, claims.Ports{Shape: true, Hook: func(_ context.Context, function string, argument any) (json.RawMessage, error) {
 		seen, _ = argument.(claims.Argument)
 		if function != "claims" {
 			t.Errorf("called %s", function)
 		}
-		return values, hookErr
+		b, err := json.Marshal(values)
+		return b, errors.Join(err, hookErr)
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -136,5 +138,49 @@ func TestCollect_BoundsAndEscapes(t *testing.T) {
 		if got, err := s.Collect(context.Background(), a, claims.Userinfo); err != nil || got[claims.Userinfo]["x"] != nil {
 			t.Errorf("%s: %v %v", empty, got, err)
 		}
+	}
+}
+
+func TestCollect_Transform(t *testing.T) {
+	rule := claims.Rule{From: claims.FromAccount, Attribute: "name", Transform: "short", To: []string{claims.IDToken, claims.Userinfo}, Required: true}
+	var asked []string
+	answer, down := json.RawMessage(`"A."`), error(nil)
+	s, err := claims.New(claims.Settings{"called": rule}, claims.Ports{Hook: func(_ context.Context, function string, argument any) (json.RawMessage, error) {
+		c, ok := argument.(claims.Change)
+		if !ok || function != "short" {
+			t.Errorf("%s %+v", function, argument)
+		}
+		asked = append(asked, c.Token)
+		return answer, down
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Collect(context.Background(), ask("openid"), claims.IDToken, claims.Userinfo)
+	if err != nil || string(got[claims.IDToken]["called"]) != `"A."` || strings.Join(asked, " ") != "id_token userinfo" {
+		t.Errorf("%v %v, asked for %v", got, err, asked)
+	}
+	var e *oauth.Error
+	for name, fail := range map[string]func(){"down": func() { down = errors.New("down") }, "no JSON": func() { answer, down = json.RawMessage(`{`), nil },
+		"huge": func() { answer = json.RawMessage(`"` + strings.Repeat("x", claims.MaxValue) + `"`) }} {
+		fail()
+		if _, err := s.Collect(context.Background(), ask("openid"), claims.IDToken); !errors.As(err, &e) || e.Code != oauth.Unavailable {
+			t.Errorf("required, %s: %v", name, err)
+		}
+		answer, down = json.RawMessage(`"A."`), nil
+	}
+	s, err = claims.New(claims.Settings{"called": rule}, claims.Ports{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Collect(context.Background(), ask("openid"), claims.IDToken); !errors.As(err, &e) || e.Code != oauth.Unavailable {
+		t.Errorf("required, nobody there: %v", err)
+	}
+	many := claims.Settings{}
+	for i := range 21 {
+		many["c"+string(rune('a'+i))] = rule
+	}
+	if _, err := claims.New(many, claims.Ports{}); !errors.Is(err, claims.ErrSettings) {
+		t.Errorf("21 transforms: %v", err)
 	}
 }

@@ -25,17 +25,19 @@ const (
 	FromJourney   = "journey"
 	FromConnector = "connector"
 	FromHook      = "hook"
+	FromClient    = "client"
 )
 
 // Rule is one claim of the settings.
 type Rule struct {
-	From      string   `json:"from" jsonschema:"required,enum=account,enum=journey,enum=connector,enum=hook" jsonschema_description:"account: an attribute. journey: what the journey published. connector: an outside system. hook: a function of the claims script."`
-	Attribute string   `json:"attribute,omitempty" jsonschema_description:"Attribute of the account or name published by the journey. Default: the claim's own name."`
+	From      string   `json:"from" jsonschema:"required,enum=account,enum=journey,enum=connector,enum=hook,enum=client" jsonschema_description:"account: an attribute. journey: what the journey published. connector: an outside system. hook: a function of the claims script. client: claims of the client's settings, in tokens of its own too."`
+	Attribute string   `json:"attribute,omitempty" jsonschema_description:"Attribute of the account, name published by the journey, or name among the client's claims. Default: the claim's own name."`
 	Connector string   `json:"connector,omitempty" jsonschema_description:"Name of the connector."`
 	Get       string   `json:"get,omitempty" jsonschema_description:"What to fetch from it; ${subject.id} and ${client.id} are filled in."`
 	Path      string   `json:"path,omitempty" jsonschema_description:"Where the value lies inside the attribute or answer: names with dots between. Default: all of it, for connectors the claim's name."`
 	Call      string   `json:"call,omitempty" jsonschema_description:"Exported function to call; it returns an object with claims by name. Default: the function named claims."`
-	Scope     string   `json:"scope,omitempty" jsonschema_description:"Scope that lets it out. Default: none is needed."`
+	Transform string   `json:"transform,omitempty" jsonschema_description:"Exported function that is shown the value and returns the one that is told, for each token anew. When it fails, so has the source."`
+	Scope     string   `json:"scope,omitempty" jsonschema_description:"Scope that lets it out; payment:* for any that begins so. Default: none is needed."`
 	To        []string `json:"to,omitempty" jsonschema:"enum=id_token,enum=access_token,enum=userinfo,enum=introspection" jsonschema_description:"Where it goes. Default: userinfo."`
 	Required  bool     `json:"required,omitempty" jsonschema_description:"When its source fails, nothing is issued. Default: it is left out and logged."`
 
@@ -48,12 +50,16 @@ type Settings map[string]Rule
 // ErrSettings marks a mistake in the claims settings.
 var ErrSettings = errors.New("claims settings")
 
+// maxTransforms bounds the claims that are transformed.
+const maxTransforms = 20
+
 // HookName is the function that may shape all claims at once.
 const HookName = "claims"
 
 func compile(s Settings) (map[string]Rule, error) {
 	rules := standard()
 	var problems []error
+	changed := 0
 	problem := func(name, format string, args ...any) {
 		problems = append(problems, fmt.Errorf("%w: %q: "+format, append([]any{ErrSettings, name}, args...)...))
 	}
@@ -65,7 +71,7 @@ func compile(s Settings) (map[string]Rule, error) {
 			problem(name, "not a claim's name")
 		}
 		switch r.From {
-		case FromAccount, FromJourney:
+		case FromAccount, FromJourney, FromClient:
 			if r.Connector != "" || r.Get != "" || r.Call != "" {
 				problem(name, "connector, get and call do not go with from: %s", r.From)
 			}
@@ -83,14 +89,20 @@ func compile(s Settings) (map[string]Rule, error) {
 				r.Path = name
 			}
 		case FromHook:
-			if r.Connector != "" || r.Get != "" || r.Attribute != "" || r.Path != "" {
-				problem(name, "connector, get, attribute and path do not go with from: hook")
+			if r.Connector != "" || r.Get != "" || r.Attribute != "" || r.Path != "" || r.Transform != "" {
+				problem(name, "connector, get, attribute, path and transform do not go with from: hook")
 			}
 			if r.Call == "" {
 				r.Call = HookName
 			}
 		default:
-			problem(name, "from is %q; write account, journey, connector or hook", r.From)
+			problem(name, "from is %q; write account, journey, connector, hook or client", r.From)
+		}
+		if r.Transform != "" {
+			changed++
+		}
+		if r.Transform == HookName {
+			problem(name, "transform: the function claims sees all claims at once; write another for one value")
 		}
 		if len(r.To) == 0 {
 			r.To = []string{Userinfo}
@@ -104,6 +116,9 @@ func compile(s Settings) (map[string]Rule, error) {
 			r.Scope = old.Scope // a standard claim keeps its scope when only its source changes
 		}
 		rules[name] = r
+	}
+	if changed > maxTransforms {
+		problems = append(problems, fmt.Errorf("%w: transform on %d claims; each is a call for each token, keep at most %d", ErrSettings, changed, maxTransforms))
 	}
 	return rules, errors.Join(problems...)
 }

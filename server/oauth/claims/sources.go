@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/stile-id/stile/engine/identity"
-	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
 )
 
@@ -21,8 +20,8 @@ const MaxValue = 8 << 10
 type Ports struct {
 	// Connector fetches from a declared outside system; it bounds time and size.
 	Connector func(ctx context.Context, name, path string) (json.RawMessage, error)
-	// Hook calls an exported function of the claims script; its deadline is the script host's.
-	Hook func(ctx context.Context, function string, argument any) (map[string]json.RawMessage, error)
+	// Hook calls an exported function of the claims script; its deadline is the script host's. No value: it returned undefined.
+	Hook func(ctx context.Context, function string, argument any) (json.RawMessage, error)
 	// Shape: the script exports a function named claims, which is shown every collected claim and may change them.
 	Shape bool
 	Log   *slog.Logger
@@ -44,7 +43,7 @@ func New(s Settings, p Ports) (*Sources, error) {
 	out := &Sources{ports: p, rules: rules, own: map[string]bool{}}
 	for _, r := range rules {
 		for _, t := range r.To {
-			if r.From == FromConnector || r.From == FromHook {
+			if r.From == FromConnector || r.From == FromHook || r.From == FromClient {
 				out.own[t] = true
 			}
 		}
@@ -62,7 +61,7 @@ type Ask struct {
 	Client        *oauth.Client
 	Live          *identity.Live
 	Scopes        []string
-	GrantType     string
+	GrantType     string                     // how the token is come by; once it is out, how its grant was
 	Journey       map[string]json.RawMessage // what the journey published
 	NamedID       []string                   // names of the claims parameter for the ID token
 	NamedUserinfo []string                   // and for userinfo
@@ -79,49 +78,61 @@ func (a *Ask) Subject() string {
 // Values are claims by target and name.
 type Values map[string]map[string]json.RawMessage
 
-// Collect gathers the claims for the targets; every source is asked once. A required claim whose source fails is an error
-// the client is told as temporarily_unavailable; any other is left out and logged.
+// Collect gathers the claims for the targets. Connectors are asked once, hooks once for each target, since they are told which. A
+// required claim whose source fails is an error the client is told as temporarily_unavailable; any other is left out and logged.
 func (s *Sources) Collect(ctx context.Context, a *Ask, targets ...string) (Values, error) {
 	out := Values{}
 	if a.Live == nil && !slices.ContainsFunc(targets, func(t string) bool { return s.own[t] }) {
 		return out, nil
 	}
-	c := &collection{s: s, ask: a, fetched: map[string]result{}, called: map[string]called{}}
-	wanted := c.wanted(targets)
-	flat := map[string]json.RawMessage{}
-	for _, name := range wanted {
-		v, err := c.value(ctx, name, s.rules[name])
-		if err != nil {
-			if s.rules[name].Required {
-				return nil, oauth.Fail(oauth.Unavailable, "Something the tokens must say cannot be found out now. Try again.").With(fmt.Errorf("claim %s: %w", name, err))
-			}
-			s.skip(ctx, name, err)
-			continue
-		}
-		if len(v) > 0 && string(v) != "null" {
-			flat[name] = v
-		}
-	}
-	if s.ports.Shape && len(wanted) > 0 {
-		if err := c.shape(ctx, flat, wanted); err != nil {
-			if slices.ContainsFunc(wanted, func(n string) bool { return s.rules[n].Required && s.rules[n].Call == HookName }) {
-				return nil, oauth.Fail(oauth.Unavailable, "Something the tokens must say cannot be found out now. Try again.").With(err)
-			}
-			s.skip(ctx, HookName, err)
-		}
-	}
+	c := &collection{s: s, ask: a, fetched: map[string]result{}}
 	for _, t := range targets {
-		for name, v := range flat {
-			if c.goes(name, s.rules[name], t) {
-				if out[t] == nil {
-					out[t] = map[string]json.RawMessage{}
-				}
-				out[t][name] = v
-			}
+		c.target, c.called = t, map[string]called{}
+		values, err := c.collect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(values) > 0 {
+			out[t] = values
 		}
 	}
 	return out, nil
 }
+
+func unavailable(cause error) error {
+	return oauth.Fail(oauth.Unavailable, "Something the tokens must say cannot be found out now. Try again.").With(cause)
+}
+
+// collect gathers the claims for one target.
+func (c *collection) collect(ctx context.Context) (map[string]json.RawMessage, error) {
+	wanted, rules := c.wanted(), c.s.rules
+	flat := map[string]json.RawMessage{}
+	for _, name := range wanted {
+		v, err := c.value(ctx, name, rules[name])
+		if err != nil {
+			if rules[name].Required {
+				return nil, unavailable(fmt.Errorf("claim %s: %w", name, err))
+			}
+			c.s.skip(ctx, name, err)
+			continue
+		}
+		if some(v) {
+			flat[name] = v
+		}
+	}
+	if c.s.ports.Shape && len(wanted) > 0 {
+		if err := c.shape(ctx, flat, wanted); err != nil {
+			if slices.ContainsFunc(wanted, func(n string) bool { return rules[n].Required && rules[n].Call == HookName }) {
+				return nil, unavailable(err)
+			}
+			c.s.skip(ctx, HookName, err)
+		}
+	}
+	return flat, nil
+}
+
+// some reports whether a value is one; undefined and null say nothing.
+func some(v json.RawMessage) bool { return len(v) > 0 && string(v) != "null" }
 
 func (s *Sources) skip(ctx context.Context, name string, err error) {
 	if s.ports.Log != nil {
@@ -133,7 +144,8 @@ type collection struct {
 	s       *Sources
 	ask     *Ask
 	fetched map[string]result
-	called  map[string]called
+	target  string            // what is collected for now
+	called  map[string]called // for that target
 }
 
 type result struct {
@@ -141,16 +153,11 @@ type result struct {
 	err   error
 }
 
-type called struct {
-	values map[string]json.RawMessage
-	err    error
-}
-
-// wanted lists, sorted, the claims that go to any of the targets.
-func (c *collection) wanted(targets []string) []string {
+// wanted lists, sorted, the claims that go to the target.
+func (c *collection) wanted() []string {
 	var out []string
 	for name, r := range c.s.rules {
-		if slices.ContainsFunc(targets, func(t string) bool { return c.goes(name, r, t) }) {
+		if c.goes(name, r, c.target) {
 			out = append(out, name)
 		}
 	}
@@ -165,7 +172,7 @@ func (c *collection) goes(name string, r Rule, target string) bool {
 	if !named && !slices.Contains(r.To, target) {
 		return false
 	}
-	return r.Scope == "" || slices.Contains(c.ask.Scopes, r.Scope) ||
+	return r.Scope == "" || oauth.Granted(c.ask.Scopes, r.Scope) ||
 		named && c.ask.Client.Consent == oauth.ConsentSkip && slices.Contains(c.ask.Client.Scopes, r.Scope)
 }
 
@@ -183,6 +190,8 @@ func (c *collection) value(ctx context.Context, name string, r Rule) (v json.Raw
 		v = inside(account(&c.ask.Live.Account, r), r.Path)
 	case FromJourney:
 		v = inside(c.ask.Journey[r.Attribute], r.Path)
+	case FromClient:
+		v = inside(c.ask.Client.Claims[r.Attribute], r.Path)
 	case FromConnector:
 		if v, err = c.fetch(ctx, r); err != nil {
 			return nil, err
@@ -200,6 +209,9 @@ func (c *collection) value(ctx context.Context, name string, r Rule) (v json.Raw
 	}
 	if len(v) > MaxValue || len(v) > 0 && !json.Valid(v) {
 		return nil, errSize
+	}
+	if r.Transform != "" && some(v) {
+		return c.transform(ctx, name, r.Transform, v)
 	}
 	return v, nil
 }
@@ -219,57 +231,4 @@ func (c *collection) fetch(ctx context.Context, r Rule) (json.RawMessage, error)
 	}
 	c.fetched[id] = done
 	return done.value, done.err
-}
-
-func (c *collection) call(ctx context.Context, function string) (map[string]json.RawMessage, error) {
-	if done, ok := c.called[function]; ok {
-		return done.values, done.err
-	}
-	done := called{err: errPort}
-	if c.s.ports.Hook != nil {
-		done.values, done.err = c.s.ports.Hook(ctx, function, c.argument(nil))
-	}
-	c.called[function] = done
-	return done.values, done.err
-}
-
-// Argument is what a claims hook is shown.
-type Argument struct {
-	Subject   string                     `json:"subject"`
-	Client    string                     `json:"client"`
-	Scopes    []string                   `json:"scopes"`
-	GrantType string                     `json:"grant_type"`
-	Claims    map[string]json.RawMessage `json:"claims"`
-}
-
-func (c *collection) argument(claims map[string]json.RawMessage) Argument {
-	if claims == nil {
-		claims = map[string]json.RawMessage{}
-	}
-	return Argument{Subject: c.ask.Subject(), Client: c.ask.Client.ID, Scopes: c.ask.Scopes, GrantType: c.ask.GrantType, Claims: claims}
-}
-
-// shape lets the claims function see and change what was collected. Only declared claims that are wanted anyway can be
-// changed, so scope and mapping hold for what it returns too.
-func (c *collection) shape(ctx context.Context, flat map[string]json.RawMessage, wanted []string) error {
-	if c.s.ports.Hook == nil {
-		return errPort
-	}
-	values, err := c.s.ports.Hook(ctx, HookName, c.argument(maps.Clone(flat)))
-	if err != nil {
-		return fmt.Errorf("hook %s: %w", HookName, err)
-	}
-	for name, v := range values {
-		switch {
-		case !slices.Contains(wanted, name) || verdict.Reserved(name):
-			continue
-		case len(v) == 0 || string(v) == "null":
-			delete(flat, name)
-		case len(v) > MaxValue || !json.Valid(v):
-			return fmt.Errorf("hook %s: claim %s: %w", HookName, name, errSize)
-		default:
-			flat[name] = v
-		}
-	}
-	return nil
 }

@@ -9,11 +9,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/reply"
@@ -30,7 +28,9 @@ func Check(c oauth.Client) (oauth.Client, []error) {
 	k.logout()
 	k.sector()
 	k.tokens()
-	k.lifetimes()
+	for _, err := range c.Lifetimes.Fill() {
+		k.hint("lifetimes", "", "%w", err)
+	}
 	k.contradictions()
 	return c, k.problems
 }
@@ -204,7 +204,7 @@ func (k *checker) grants() {
 	}
 	for _, s := range c.Scopes {
 		switch {
-		case !Scope(s):
+		case !Scope(s) || oauth.Starred(s) && oauth.Pattern(s[:len(s)-1]+"x") != s:
 			k.problem("%q is no scope", s)
 		case strings.HasPrefix(s, oauth.ScopeOurs) && s != oauth.ScopeClients:
 			k.hint("scopes", "write "+oauth.ScopeClients+", or call it otherwise", "scopes that begin with %s are Stile's own, and %q is none of them", oauth.ScopeOurs, s)
@@ -294,34 +294,16 @@ func (k *checker) tokens() {
 	k.oneOf("token_alg", &c.TokenAlg, oauth.ES256, oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA)
 	k.oneOf("id_token_alg", &c.IDTokenAlg, oauth.ES256, oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA)
 	k.oneOf("userinfo_alg", &c.UserinfoAlg, "", "", oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA)
+	k.encryption("id_token", &c.IDTokenEncAlg, &c.IDTokenEnc)
+	k.encryption("userinfo", &c.UserinfoEncAlg, &c.UserinfoEnc)
+	if c.UserinfoEncAlg != "" && c.UserinfoAlg == "" {
+		k.hint("userinfo_encryption_alg", "add `userinfo_alg: ES256`", "userinfo that is encrypted is signed first")
+	}
 	k.oneOf("introspection_alg", &c.AnswerAlg, oauth.ES256, oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA)
 	k.oneOf("introspect", &c.Introspect, oauth.IntrospectSelf, oauth.IntrospectNone, oauth.IntrospectSelf, oauth.IntrospectAny)
 	k.oneOf("introspection_answer", &c.Answer, "json", "json", "token-introspection+jwt", "jwt")
 	if c.Introspect == oauth.IntrospectAny && !c.Confidential() {
 		k.problem("introspect: any needs a client that authenticates")
-	}
-}
-
-func (k *checker) lifetimes() {
-	l := &k.c.Lifetimes
-	for _, f := range []struct {
-		name     string
-		value    *action.Duration
-		standard time.Duration
-		most     time.Duration
-	}{
-		{"code", &l.Code, time.Minute, 10 * time.Minute},
-		{"access_token", &l.Access, 5 * time.Minute, 24 * time.Hour},
-		{"id_token", &l.ID, 5 * time.Minute, 24 * time.Hour},
-		{"refresh_idle", &l.Idle, 14 * 24 * time.Hour, 365 * 24 * time.Hour},
-		{"refresh_absolute", &l.Absolute, 90 * 24 * time.Hour, 365 * 24 * time.Hour},
-	} {
-		if *f.value == 0 {
-			*f.value = action.Duration(f.standard)
-		}
-		if d := time.Duration(*f.value); d < time.Second || d > f.most {
-			k.problem("lifetimes.%s must lie between 1s and %s", f.name, f.most)
-		}
 	}
 }
 

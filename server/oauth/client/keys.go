@@ -5,11 +5,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/encrypt"
 	"github.com/stile-id/stile/server/oauth/foreign"
 )
 
@@ -43,6 +45,22 @@ func (k *checker) keys() {
 	}
 	if c.Auth == oauth.AuthSelfSigned && len(c.JWKS) == 0 && c.JWKSURI == "" {
 		k.hint("auth", "add `jwks` with the certificate in x5c, or jwks_uri", "auth is self_signed_tls_client_auth, so it needs jwks or jwks_uri")
+	}
+}
+
+// encryption checks how something is encrypted to the client. Keys that lie in the settings are looked at now, those that the client
+// publishes whenever something is.
+func (k *checker) encryption(what string, alg, enc *string) {
+	k.oneOf(what+"_encryption_alg", alg, "", append(encrypt.Algorithms(), "")...)
+	if *alg == "" {
+		if *enc != "" {
+			k.hint(what+"_encryption_enc", "add "+what+"_encryption_alg", "%s_encryption_enc says nothing alone", what)
+		}
+		return
+	}
+	k.oneOf(what+"_encryption_enc", enc, encrypt.Encodings()[0], encrypt.Encodings()...)
+	if known := slices.Contains(encrypt.Algorithms(), *alg); known && k.c.JWKSURI == "" && encrypt.Pick(k.c.Keys, *alg) == nil {
+		k.hint(what+"_encryption_alg", "add jwks_uri, or to jwks a key with `use: enc`: RSA from 2048 bits for RSA-OAEP-256, EC on P-256 for ECDH-ES", "%s_encryption_alg %s needs a key to encrypt to", what, *alg)
 	}
 }
 

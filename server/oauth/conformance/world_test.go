@@ -34,6 +34,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/device"
+	"github.com/stile-id/stile/server/oauth/encrypt"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
@@ -92,6 +93,7 @@ type world struct {
 	farewell logout.Farewell
 	problems []string
 	hook     func(function string, argument any) (map[string]json.RawMessage, error)
+	change   func(function string, c claims.Change) (json.RawMessage, error)
 	connect  func(name, path string) (json.RawMessage, error)
 	fetch    func(address string) ([]byte, error) // what clients publish
 	fetched  atomic.Int64
@@ -211,7 +213,9 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		"tier":   {From: claims.FromJourney, Scope: "api", To: []string{claims.IDToken, claims.AccessToken, claims.Introspection}},
 		"plan":   {From: claims.FromConnector, Connector: "crm", Get: "/customers/${subject.id}", Path: "data.plan", Scope: "crm", To: []string{claims.IDToken}},
 		"must":   {From: claims.FromConnector, Connector: "crm", Get: "/must", Scope: "must", To: []string{claims.AccessToken, claims.IDToken}, Required: true},
-		"hooked": {From: claims.FromHook, Call: "hooked", Scope: "hook", To: []string{claims.IDToken, claims.Userinfo}},
+		"hooked": {From: claims.FromHook, Call: "hooked", Scope: "hook", To: []string{claims.IDToken, claims.Userinfo, claims.AccessToken, claims.Introspection}},
+		"level":  {From: claims.FromClient, Path: "name", To: []string{claims.AccessToken}},
+		"short":  {From: claims.FromAccount, Attribute: "name", Transform: "initials", Scope: "profile", To: []string{claims.IDToken}},
 	}, claims.Ports{
 		Connector: func(_ context.Context, name, path string) (json.RawMessage, error) {
 			if w.connect == nil {
@@ -219,11 +223,18 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 			}
 			return w.connect(name, path)
 		},
-		Hook: func(_ context.Context, function string, argument any) (map[string]json.RawMessage, error) {
+		Hook: func(_ context.Context, function string, argument any) (json.RawMessage, error) {
+			if c, ok := argument.(claims.Change); ok && w.change != nil {
+				return w.change(function, c)
+			}
 			if w.hook == nil {
 				return nil, errors.New("down")
 			}
-			return w.hook(function, argument)
+			said, err := w.hook(function, argument)
+			if err != nil || said == nil {
+				return nil, err
+			}
+			return json.Marshal(said)
 		},
 	})
 	w.must(err)
@@ -247,6 +258,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 			return r.TLS.PeerCertificates
 		}}
 	w.authn = authn
+	w.tokens.Recipients = &encrypt.Recipients{Issuer: issuer, Keys: authn.Keys}
 	problem := func(rw http.ResponseWriter, _ *http.Request, status int, id string, _ error) {
 		w.problems = append(w.problems, id)
 		rw.WriteHeader(status)

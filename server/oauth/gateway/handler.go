@@ -144,7 +144,7 @@ func (h *Handler) answer(r *http.Request, name string, resource Resource, caller
 		return "", errToken, nil
 	case held.Bound():
 		return "", errBound, nil
-	case slices.ContainsFunc(resource.Scopes, func(s string) bool { return !slices.Contains(held.Scope(), s) }):
+	case slices.ContainsFunc(resource.Scopes, func(s string) bool { return !oauth.Granted(held.Scope(), s) }):
 		return "", errScope, nil
 	case len(resource.ACR) > 0 && !slices.Contains(resource.ACR, held.ACR()),
 		resource.MaxAge > 0 && now.Sub(held.AuthTime()) > time.Duration(resource.MaxAge):

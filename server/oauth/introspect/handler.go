@@ -116,6 +116,7 @@ type state struct {
 	owner  *oauth.Client
 	live   *identity.Live // nil for a client's own token
 	proved oauth.Proved
+	by     string // grant type
 }
 
 // look returns nil for anything the caller shall learn nothing about.
@@ -142,6 +143,7 @@ func (h *Handler) look(ctx context.Context, caller *oauth.Client, token string, 
 		if err != nil || revoked {
 			return nil, err
 		}
+		s.by = oauth.GrantCredentials
 		return s, nil
 	}
 	l, err := h.Grants.Status(ctx, a.Grant, a.ID, now)
@@ -158,6 +160,9 @@ func (h *Handler) look(ctx context.Context, caller *oauth.Client, token string, 
 	var asked oauth.Asked
 	if asked, s.proved, err = oauth.ReadRecords(l.Grant.Request, l.Grant.Verdict); err != nil {
 		return nil, err
+	}
+	if s.by = asked.By(); len(a.Actors) > 0 || a.Client != l.Grant.Client {
+		s.by = oauth.GrantExchange
 	}
 	if a.Details == "" && len(asked.Details) > 0 {
 		whole := *a
@@ -186,7 +191,7 @@ func (h *Handler) subject(s *state) string {
 }
 
 func (h *Handler) collect(ctx context.Context, s *state, target string) (map[string]json.RawMessage, error) {
-	v, err := h.Claims.Collect(ctx, &claims.Ask{Client: s.owner, Live: s.live, Scopes: s.access.Scope, Journey: s.proved.Claims}, target)
+	v, err := h.Claims.Collect(ctx, &claims.Ask{Client: s.owner, Live: s.live, Scopes: s.access.Scope, GrantType: s.by, Journey: s.proved.Claims}, target)
 	return v[target], err
 }
 

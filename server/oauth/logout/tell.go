@@ -88,5 +88,5 @@ func (t *Teller) token(ctx context.Context, c *oauth.Client, x identity.SignedOu
 	if err != nil {
 		return "", fmt.Errorf("write a logout token: %w", err)
 	}
-	return t.Tokens.Signer.Sign(ctx, c.IDTokenAlg, tokens.TypeLogout, body)
+	return t.Tokens.SignFor(ctx, c, tokens.TypeLogout, body)
 }

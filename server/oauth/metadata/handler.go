@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/encrypt"
 	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/reply"
@@ -116,6 +117,9 @@ func (h *Handler) Document() ([]byte, error) {
 	}
 	if h.Register {
 		m["registration_endpoint"] = h.Issuer.URL(oauth.RegisterPath)
+	}
+	for _, what := range []string{"id_token", "userinfo"} {
+		m[what+"_encryption_alg_values_supported"], m[what+"_encryption_enc_values_supported"] = encrypt.Algorithms(), encrypt.Encodings()
 	}
 	for _, channel := range []string{"backchannel", "frontchannel"} {
 		m[channel+"_logout_supported"], m[channel+"_logout_session_supported"] = true, true

@@ -128,7 +128,7 @@ func used(key string, expires int64) identity.Write {
 
 // grant does not rest on the session of the browser they decided in: what waits is elsewhere.
 func grant(n *Note, v *verdict.Verdict, now time.Time) (g identity.Grant, err error) {
-	request, err := json.Marshal(oauth.Asked{Resources: n.Resources})
+	request, err := json.Marshal(oauth.Asked{Resources: n.Resources, GrantType: n.grantType()})
 	if err != nil {
 		return g, fmt.Errorf("make a grant: %w", err)
 	}
@@ -144,6 +144,14 @@ func grant(n *Note, v *verdict.Verdict, now time.Time) (g identity.Grant, err er
 	}
 	return identity.Grant{ID: v.Journey, Client: n.Client, Account: v.Subject, Flow: v.Flow, Scope: scope, Redirect: Redirect(n.Key), Request: request, Verdict: kept,
 		Offline: n.Offline && slices.Contains(scope, "offline_access"), Created: now, Expires: now.Add(time.Duration(n.Absolute) * time.Second)}, nil
+}
+
+// grantType is the one by which the client collects the grant.
+func (n *Note) grantType() string {
+	if n.Kind == Device {
+		return oauth.GrantDevice
+	}
+	return oauth.GrantBackchannel
 }
 
 // approves judges once more what the engine judged: whom, how well proved, and that they were asked and said yes.

@@ -159,13 +159,11 @@ var (
 // Wanted reads scopes and resources as the authorization endpoint does: what the client may not have is left out, unless nothing is left.
 func Wanted(c *oauth.Client, p wire.Params) (scopes, resources []string, err error) {
 	asked := p.Words("scope")
-	for _, s := range asked {
-		if !client.Scope(s) {
-			return nil, nil, errScope
-		}
-		if c.May(s) {
-			scopes = append(scopes, s)
-		}
+	if slices.ContainsFunc(asked, func(s string) bool { return !client.Scope(s) }) {
+		return nil, nil, errScope
+	}
+	if scopes, _, err = c.Pick(asked); err != nil {
+		return nil, nil, err
 	}
 	if len(asked) > 0 && len(scopes) == 0 {
 		return nil, nil, errScope

@@ -27,8 +27,8 @@ func assert(h *Handler, ctx context.Context, q *request) (*granted, error) {
 		return nil, err
 	}
 	var allowed []string
-	for _, x := range s.Scopes {
-		if x != "openid" && x != "offline_access" && slices.Contains(q.client.Scopes, x) {
+	for _, x := range slices.Concat(s.Scopes, q.scopes) { // those asked for may have values that the issuer's settings leave open
+		if x != "openid" && x != "offline_access" && !slices.Contains(allowed, x) && oauth.Covers(s.Scopes, x) && q.client.May(x) {
 			allowed = append(allowed, x)
 		}
 	}
@@ -43,7 +43,7 @@ func assert(h *Handler, ctx context.Context, q *request) (*granted, error) {
 		return nil, err
 	}
 	err = h.Assertions.Use(ctx, s, identity.Grant{ID: id, Client: q.client.ID, Account: s.Account, Flow: oauth.GrantAssertion, Scope: q.scopes,
-		Request: []byte("{}"), Verdict: []byte("{}"), Created: q.now, Expires: q.now.Add(q.client.AccessFor())})
+		Request: []byte(`{"grant_type":"` + oauth.GrantAssertion + `"}`), Verdict: []byte("{}"), Created: q.now, Expires: q.now.Add(q.client.AccessFor())})
 	if errors.Is(err, assertion.ErrAssertion) {
 		return nil, errAssertion.With(err)
 	}

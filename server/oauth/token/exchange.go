@@ -250,7 +250,7 @@ func (h *Handler) actor(ctx context.Context, q *request, subject *presented) (st
 func (q *request) narrowed(has []string) ([]string, error) {
 	var allowed []string
 	for _, s := range has {
-		if s != "openid" && s != "offline_access" && slices.Contains(q.client.Scopes, s) {
+		if s != "openid" && s != "offline_access" && q.client.May(s) {
 			allowed = append(allowed, s)
 		}
 	}

@@ -159,6 +159,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	if q.scopes = p.Words("scope"); slices.ContainsFunc(q.scopes, func(s string) bool { return !client.Scope(s) }) {
 		return nil, c, errScope
 	}
+	if _, _, err := c.Pick(q.scopes); err != nil {
+		return nil, c, err
+	}
 	if now := p.All("resource"); len(now) > 20 || len(within(now, c.Resources)) != len(now) {
 		return nil, c, errTarget // before anything is used up
 	}
@@ -168,6 +171,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 		}
 		if len(q.details) > tokens.MaxDetails {
 			return nil, c, errDetails
+		}
+	}
+	if name != oauth.GrantCredentials && name != oauth.GrantExchange { // the others may end in an ID token
+		if err := h.Tokens.Ready(ctx, c); err != nil {
+			return nil, c, err
 		}
 	}
 	if q.sender, err = h.Sender.Of(ctx, r, c, oauth.TokenPath); err != nil {

@@ -203,7 +203,7 @@ func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access, r
 	if err != nil {
 		return "", err
 	}
-	return h.Tokens.Signer.Sign(ctx, q.client.IDTokenAlg, tokens.TypeID, body)
+	return h.Tokens.SignFor(ctx, q.client, tokens.TypeID, body)
 }
 
 // answer writes the JSON by hand: tokens are base64url and dots, scopes were checked to hold neither quote nor backslash.

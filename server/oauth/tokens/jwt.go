@@ -67,6 +67,28 @@ func (t *Tokens) SignAccess(ctx context.Context, alg string, a *Access, subject 
 	return t.Signer.Sign(ctx, alg, TypeAccess, body)
 }
 
+// SignFor makes a JWT that a client alone reads: an ID token, a logout token or a userinfo answer, by its typ. Where the client's settings
+// say so it is encrypted, or not made at all. Logout tokens are signed and encrypted as ID tokens are (Back-Channel Logout §2.4).
+func (t *Tokens) SignFor(ctx context.Context, c *oauth.Client, typ string, body []byte) (string, error) {
+	alg, e := c.IDTokenAlg, c.IDTokenEncryption()
+	if typ == TypeUserinfo {
+		alg, e = c.UserinfoAlg, c.UserinfoEncryption()
+	}
+	signed, err := t.Signer.Sign(ctx, alg, typ, body)
+	if err != nil || !e.Wanted() {
+		return signed, err
+	}
+	return t.Recipients.Encrypt(ctx, c, e, signed)
+}
+
+// Ready reports, by its error, whether ID tokens could be made for a client now. Ask before a code is used up for them.
+func (t *Tokens) Ready(ctx context.Context, c *oauth.Client) error {
+	if e := c.IDTokenEncryption(); e.Wanted() {
+		return t.Recipients.Ready(ctx, c, e)
+	}
+	return nil
+}
+
 // ParseAccess reads an access token of either form that has not expired.
 func (t *Tokens) ParseAccess(ctx context.Context, token string, now time.Time) (*Access, error) {
 	if !IsJWT(token) {

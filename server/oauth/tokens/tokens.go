@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/encrypt"
 	"github.com/stile-id/stile/server/seal"
 )
 
@@ -63,13 +64,15 @@ type Code struct {
 
 // Tokens makes and reads tokens.
 type Tokens struct {
-	Issuer  oauth.Issuer
-	Signer  Signer
-	Random  io.Reader
-	access  *seal.Box
-	refresh *seal.Box
-	code    *seal.Box
-	logout  *seal.Box
+	Issuer oauth.Issuer
+	Signer Signer
+	Random io.Reader
+	// Recipients encrypts for clients that want that; without it they get nothing.
+	Recipients *encrypt.Recipients
+	access     *seal.Box
+	refresh    *seal.Box
+	code       *seal.Box
+	logout     *seal.Box
 	// Names that clients with pairwise subjects have for accounts and sessions.
 	subjects, sessions *seal.Veil
 }

@@ -113,7 +113,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	if err != nil {
 		return nil, "", c, err
 	}
-	v, err := h.Claims.Collect(ctx, &claims.Ask{Client: c, Live: l, Scopes: a.Scope, Journey: proved.Claims, NamedUserinfo: asked.UserinfoClaims}, claims.Userinfo)
+	v, err := h.Claims.Collect(ctx, &claims.Ask{Client: c, Live: l, Scopes: a.Scope, GrantType: asked.By(), Journey: proved.Claims, NamedUserinfo: asked.UserinfoClaims}, claims.Userinfo)
 	if err != nil {
 		return nil, "", c, err
 	}
@@ -126,7 +126,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	if body, err = tokens.Marshal(v[claims.Userinfo], own); err != nil {
 		return nil, "", c, err
 	}
-	jwt, err := h.Tokens.Signer.Sign(ctx, c.UserinfoAlg, tokens.TypeUserinfo, body)
+	jwt, err := h.Tokens.SignFor(ctx, c, tokens.TypeUserinfo, body)
 	return []byte(jwt), "application/jwt", c, err
 }
 

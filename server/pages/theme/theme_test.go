@@ -148,6 +148,9 @@ func TestRefusals(t *testing.T) {
 		"large logo":           {yaml: "theme: x\nlogo: { light: logo.svg, alt: X }\n", svg: fine + strings.Repeat(" ", 11_000), code: "STILE-T05", says: "at most 10240"},
 		"unknown word":         {yaml: "theme: x\n", words: "password.titel: X\n", code: "STILE-T07", says: "no page says"},
 		"missing placeholder":  {yaml: "theme: x\n", words: "identifier.title: Welcome\n", code: "STILE-T06", says: "{client}"},
+		"scope of others":      {yaml: "theme: x\n", words: "scope.payment:*: pay {sum}\n", code: "STILE-T06", says: "the placeholders are: scope, value"},
+		"counted scope":        {yaml: "theme: x\n", words: "scope.payment:*: { one: one, other: \"{n}\" }\n", code: "STILE-T06", says: ""},
+		"no scope":             {yaml: "theme: x\n", words: "scope.: x\n", code: "STILE-T07", says: "no page says"},
 		"missing form":         {yaml: "theme: x\n", words: "wait: Wait {n} minutes\n", code: "STILE-T06", says: "plural forms"},
 	} {
 		t.Run(name, func(t *testing.T) {

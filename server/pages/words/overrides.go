@@ -27,6 +27,21 @@ func (o *Overrides) entry(l *Language, key string) (entry, bool) {
 	return entry{}, false
 }
 
+// scopes is the family of words whose members clients name: themes may add to it.
+const scopes = "scope.other"
+
+// says checks words for a scope that only the deployment knows: whatever they show is the scope or its value.
+func (l *Language) says(key string, e entry, ps *diag.Problems) {
+	for _, s := range e.slots() {
+		if s != "scope" && s != "value" {
+			ps.Add("STILE-T06", e.at, "the placeholders are: scope, value", "%s has no placeholder {%s}", key, s)
+		}
+	}
+	if e.plural() {
+		ps.Add("STILE-T06", e.at, "write one sentence", "%s counts nothing", key)
+	}
+}
+
 // Add reads one language's file: a map from key to sentence. Keys no page says, placeholders that are missing or too many and
 // missing plural forms are refused.
 func (o *Overrides) Add(c *Catalogue, file, tag string, raw []byte, ps *diag.Problems) {
@@ -47,6 +62,10 @@ func (o *Overrides) Add(c *Catalogue, file, tag string, raw []byte, ps *diag.Pro
 	entries := parseEntries(root, ps)
 	for _, key := range sorted(entries) {
 		base, ok := c.Base().entries[key]
+		if !ok && family(key) == scopes && key != "scope." {
+			l.says(key, entries[key], ps)
+			continue
+		}
 		if !ok {
 			ps.Add("STILE-T07", entries[key].at, "the keys are listed on the page about words", "no page says %s", key)
 			continue

@@ -105,9 +105,10 @@ func (s Speaker) segments(t action.Text) []segment {
 	return e.forms["other"]
 }
 
-// entry looks a key up. A family whose members others name (scope.*) has a member `other`.
+// entry looks a key up. A family whose members others name (scope.…) has a member `other`; of its members that end in a value, one may stand
+// for all that begin alike (scope.payment:*).
 func (s Speaker) entry(key string) (entry, bool) {
-	for _, k := range []string{key, family(key)} {
+	for _, k := range []string{key, alike(key), family(key)} {
 		if e, ok := s.own.entry(s.Language, k); ok {
 			return e, true
 		}
@@ -120,6 +121,9 @@ func (s Speaker) entry(key string) (entry, bool) {
 	}
 	return entry{}, false
 }
+
+// alike is the key of all members of a family that begin as one does, up to its last colon.
+func alike(key string) string { return key[:strings.LastIndexByte(key, ':')+1] + "*" }
 
 func family(key string) string {
 	first, _, _ := strings.Cut(key, ".")

@@ -305,3 +305,24 @@ func TestTone(t *testing.T) {
 		}
 	}
 }
+
+// TestScopesOfADeployment: a theme says what scopes that only the deployment knows allow, all that begin alike by one sentence.
+func TestScopesOfADeployment(t *testing.T) {
+	c := shipped(t)
+	own := words.NewOverrides(nil)
+	var ps diag.Problems
+	own.Add(c, "en.yaml", "en", []byte("scope.payment:*: pay {value}\nscope.payment:read: see payments\nscope.orders: see orders\n"), &ps)
+	if len(ps) > 0 {
+		t.Fatal(ps)
+	}
+	en, de := c.Speak(c.Find("en"), own, "Shop"), c.Speak(c.Find("de"), own, "Shop")
+	for scope, want := range map[string]string{"payment:123": "pay <bdi>123</bdi>", "payment:read": "see payments", "payment:<b>": "pay <bdi>&lt;b&gt;</bdi>", "payment:a:b": "use “<bdi>payment:a:b</bdi>”",
+		"payment": "use “<bdi>payment</bdi>”", "orders": "see orders", "email": "see your e-mail address", "orders:1": "use “<bdi>orders:1</bdi>”"} {
+		if got := string(en.HTML(action.ScopeText(scope))); got != want {
+			t.Errorf("%s: %s", scope, got)
+		}
+	}
+	if got := de.Plain(action.ScopeText("payment:123")); got != "„payment:123“ nutzen" {
+		t.Errorf("a language without words of its own: %s", got)
+	}
+}
