@@ -75,6 +75,18 @@ func TestS059_TheWholeWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if n, err := o.SignOut(t.Context(), found.ID, "nosuch"); err == nil || n != 0 {
+		t.Errorf("a session that is none: %d", n)
+	}
+	list, err := o.Store.Sessions(t.Context(), found.ID)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d sessions (%v)", len(list), err)
+	}
+	if n, err := o.SignOut(t.Context(), found.ID, list[0].ID); err != nil || n != 1 {
+		t.Fatalf("signed out of %d (%v)", n, err)
+	}
+	hears("an operator's sign-out")
+	_, _ = signIn()
 	if err := o.SetStatus(t.Context(), found.ID, identity.Disabled); err != nil {
 		t.Fatal(err)
 	}

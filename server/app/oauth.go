@@ -43,6 +43,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/object"
 	"github.com/stile-id/stile/server/oauth/pending"
 	"github.com/stile-id/stile/server/oauth/pushed"
+	"github.com/stile-id/stile/server/oauth/registration"
 	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/oauth/reply"
 	"github.com/stile-id/stile/server/oauth/revoke"
@@ -136,7 +137,8 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
 	(&logout.Handler{Issuer: issuer, Clients: clients, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
-	if err := registering.Mount(r, s.transient, address, remote, calls, s.scripts.Register, s.grants.DropAll); err != nil {
+	if err := registering.Mount(r, s.transient, address, remote, calls, s.scripts.Register,
+		&registration.Operators{List: s.Store.Registrations, Grants: s.grants, Tokens: made, Sender: from}, s.grants.DropAll); err != nil {
 		return err
 	}
 	s.notifier = &backchannel.Notifier{Clients: clients, Pending: s.waiting.Pending, Ledger: s.Store, Push: tokenDoor.Push, HTTP: calls, Now: s.now}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -117,4 +118,20 @@ func (o *Operator) RemoveClient(ctx context.Context, id string) error {
 		return fmt.Errorf("there is no client %q", id)
 	}
 	return err
+}
+
+// SignOut ends an account's sessions, or the one named, and returns how many there were.
+func (o *Operator) SignOut(ctx context.Context, account, session string) (int, error) {
+	list, err := o.Store.Sessions(ctx, account)
+	if err != nil {
+		return 0, err
+	}
+	if session != "" {
+		list = slices.DeleteFunc(list, func(s identity.Session) bool { return s.ID != session })
+		if len(list) == 0 {
+			return 0, fmt.Errorf("the account has no session %q", session)
+		}
+	}
+	return len(list), o.Store.Apply(ctx, []identity.Write{identity.EndSessions{Account: account, ID: session, Reason: "ended by an operator", At: o.now()}},
+		[]journey.Audit{{At: o.now(), Event: "session.ended", Account: account}})
 }

@@ -108,7 +108,7 @@ type Client struct {
 	Introspect     string    `json:"introspect,omitempty" jsonschema:"enum=none,enum=self-audience,enum=any" jsonschema_description:"Which tokens the client may ask about: none, those it is an audience of, any. Default: self-audience."`
 	AnswerAlg      string    `json:"introspection_alg,omitempty" jsonschema:"enum=ES256,enum=RS256,enum=PS256,enum=EdDSA" jsonschema_description:"Signature of introspection answers that are JWTs. Default: ES256."`
 	Answer         string    `json:"introspection_answer,omitempty" jsonschema:"enum=json,enum=token-introspection+jwt,enum=jwt" jsonschema_description:"Form of introspection answers when the request's Accept header names none of them. Default: json."`
-	Origins        []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages that may call the token and userinfo endpoints from script."`
+	Origins        []string  `json:"web_origins,omitempty" jsonschema_description:"Origins of pages whose scripts may fetch, renew and revoke this client's tokens, push requests and read userinfo."`
 	Theme          string    `json:"theme,omitempty" jsonschema_description:"Look of the pages people see."`
 	Lifetimes      Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Offline        bool      `json:"offline,omitempty" jsonschema_description:"Whether offline_access may be granted: refresh tokens that outlive the session."`
@@ -238,9 +238,15 @@ func (c *Client) AbsoluteFor() time.Duration { return time.Duration(c.Lifetimes.
 type Clients interface {
 	// Client returns a client that may be used now; ErrNoClient otherwise. The result is shared: nobody writes to it.
 	Client(ctx context.Context, id string) (*Client, error)
-	// Origin reports whether any client registered the web origin.
+	// Origin reports whether some client may have the web origin. What only one client may read, its own origins decide.
 	Origin(ctx context.Context, origin string) bool
 }
 
 // ErrNoClient: there is no such client, or it is disabled.
 var ErrNoClient = errors.New("oauth: no such client")
+
+// Scopes that begin with ScopeOurs are for Stile's own interfaces. ScopeClients lets a client's own token manage clients that registered.
+const (
+	ScopeOurs    = "stile:"
+	ScopeClients = "stile:clients"
+)

@@ -51,6 +51,7 @@ const (
 	URIUnsupported       = "request_uri_not_supported"
 	RegistrationRefused  = "registration_not_supported"
 	TooManyRequests      = "too_many_requests"
+	NotFound             = "not_found" // of the management API
 	UnsupportedTokenType = "unsupported_token_type"
 	InvalidObject        = "invalid_request_object" // RFC 9101 §7
 	InvalidURI           = "invalid_request_uri"
@@ -74,6 +75,8 @@ func (e *Error) Status() int {
 		return http.StatusUnauthorized
 	case InsufficientScope:
 		return http.StatusForbidden
+	case NotFound:
+		return http.StatusNotFound
 	case TooManyRequests:
 		return http.StatusTooManyRequests
 	case ServerError, Unavailable:

@@ -96,7 +96,8 @@ const (
 	UserinfoPath   = "/userinfo"
 	LogoutPath     = "/logout"
 	KeysPath       = "/jwks"
-	RegisterPath   = "/register" // RFC 7591; below it each client's own place (RFC 7592)
+	ManagePath     = "/admin/clients" // registered clients, for the operator's programs
+	RegisterPath   = "/register"      // RFC 7591; below it each client's own place (RFC 7592)
 
 	DeviceAuthorizationPath = "/device_authorization"
 	DevicePath              = "/device" // where people type codes in

@@ -1,7 +1,6 @@
 // Clients that were not written here prove themselves by keys: private_key_jwt, DPoP with nonces, pushed and signed requests, signed answers.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { createServer as listener } from "node:net";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -9,48 +8,13 @@ import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import * as oauth from "oauth4webapi";
 import * as client from "openid-client";
-import { answers, browser, freePort, person, run } from "./stile.mjs";
+import { answers, browser, freePort, person, postOffice, run } from "./stile.mjs";
 
 let chrome;
 let stile;
 let published;
 let post;
 const keys = {};
-
-/** Takes letters and keeps the newest code among them. */
-async function postOffice() {
-  const office = { code: undefined };
-  const server = listener((socket) => {
-    let letter;
-    let rest = "";
-    const say = (line) => socket.write(`${line}\r\n`);
-    say("220 test");
-    socket.setEncoding("utf8");
-    socket.on("error", () => {});
-    socket.on("data", (part) => {
-      const lines = (rest + part).split("\r\n");
-      rest = lines.pop();
-      for (const line of lines) {
-        if (letter !== undefined) {
-          if (line !== ".") letter += `${line}\n`;
-          else {
-            office.code = letter.split("\n\n").slice(1).join("\n").match(/\b\d{6}\b/)?.[0] ?? office.code;
-            letter = undefined;
-            say("250 taken");
-          }
-        } else if (/^DATA/i.test(line)) {
-          letter = "";
-          say("354 go on");
-        } else if (/^QUIT/i.test(line)) {
-          say("221 bye");
-          socket.end();
-        } else say("250 yes");
-      }
-    });
-  });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  return Object.assign(office, { port: server.address().port, close: () => server.close() });
-}
 
 const jwk = async (pair, kid) => ({ ...(await crypto.subtle.exportKey("jwk", pair.publicKey)), kid, use: "sig", key_ops: undefined, ext: undefined });
 

@@ -95,6 +95,41 @@ export async function development({ port, data } = {}) {
 /** The six digits of a mail. */
 export const code = (mail) => mail.text.match(/\b\d{6}\b/)[0];
 
+/** Takes letters and keeps the newest code among them. */
+export async function postOffice() {
+  const office = { code: undefined };
+  const server = createServer((socket) => {
+    let letter;
+    let rest = "";
+    const say = (line) => socket.write(`${line}\r\n`);
+    say("220 test");
+    socket.setEncoding("utf8");
+    socket.on("error", () => {});
+    socket.on("data", (part) => {
+      const lines = (rest + part).split("\r\n");
+      rest = lines.pop();
+      for (const line of lines) {
+        if (letter !== undefined) {
+          if (line !== ".") letter += `${line}\n`;
+          else {
+            office.code = letter.split("\n\n").slice(1).join("\n").match(/\b\d{6}\b/)?.[0] ?? office.code;
+            letter = undefined;
+            say("250 taken");
+          }
+        } else if (/^DATA/i.test(line)) {
+          letter = "";
+          say("354 go on");
+        } else if (/^QUIT/i.test(line)) {
+          say("221 bye");
+          socket.end();
+        } else say("250 yes");
+      }
+    });
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return Object.assign(office, { port: server.address().port, close: () => server.close() });
+}
+
 /** One Chromium for a test file. */
 export async function browser() {
   if (!chromiumPath) throw new Error("chromium is not installed");

@@ -46,11 +46,12 @@ func (r Room) Find() error {
 	if err != nil {
 		return fmt.Errorf("registered clients: %w", err)
 	}
+	r.Clients.Registered.Pages = s.Pages()
 	return nil
 }
 
-// Mount adds the endpoints. forget is called when what rests on grants has changed.
-func (r Room) Mount(to *mux.Router, limits transient.Store, address func(*http.Request) string, remote *foreign.Remote, calls func(bool) *http.Client, judge registration.Hook, forget func()) error {
+// Mount adds the endpoints, also those for the operator's programs. forget is called when what rests on grants has changed.
+func (r Room) Mount(to *mux.Router, limits transient.Store, address func(*http.Request) string, remote *foreign.Remote, calls func(bool) *http.Client, judge registration.Hook, manage *registration.Operators, forget func()) error {
 	s := r.File.Registered
 	if s == nil {
 		return nil
@@ -63,5 +64,7 @@ func (r Room) Mount(to *mux.Router, limits transient.Store, address func(*http.R
 				forget()
 			}
 		}}
+	manage.Handler, manage.Clients = h, r.Clients
+	manage.Mount(to)
 	return h.Mount(to)
 }

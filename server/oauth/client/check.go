@@ -203,8 +203,13 @@ func (k *checker) grants() {
 		c.Scopes = []string{"openid"}
 	}
 	for _, s := range c.Scopes {
-		if !Scope(s) {
+		switch {
+		case !Scope(s):
 			k.problem("%q is no scope", s)
+		case strings.HasPrefix(s, oauth.ScopeOurs) && s != oauth.ScopeClients:
+			k.hint("scopes", "write "+oauth.ScopeClients+", or call it otherwise", "scopes that begin with %s are Stile's own, and %q is none of them", oauth.ScopeOurs, s)
+		case s == oauth.ScopeClients && !slices.Contains(c.GrantTypes, oauth.GrantCredentials):
+			k.hint("scopes", "add the grant type client_credentials", "%s is for a client's own tokens", s)
 		}
 	}
 	if code && c.Flows.Default == "" {

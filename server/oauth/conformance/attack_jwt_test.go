@@ -251,7 +251,7 @@ func TestAttack_JWTsAtEveryDoor(t *testing.T) {
 	w.must(w.registry.Replace(list))
 	w.registering(func(h *registration.Handler) {
 		h.Settings.Kinds["vouched"] = kind.Kind{Flows: oauth.Flows{Default: "signin"}}
-		h.Settings.Issuers = map[string]kind.Issuer{"federation": {Issuer: "https://federation.example", JWKS: oauth.Document(keySet(t, k))}}
+		h.Settings.Issuers = map[string]kind.Issuer{"federation": {Issuer: "https://federation.example", JWKS: keySet(t, k)}}
 	})
 	w.people.change = nil
 	access := w.tokens200("jwt", "scope", "openid")

@@ -103,7 +103,7 @@ func TestS016_SeeOther(t *testing.T) {
 func TestS018_CORS(t *testing.T) {
 	w := newWorld(t)
 	origin := func(r *http.Request, o string) *http.Request { r.Header.Set("Origin", o); return r }
-	for _, path := range []string{"/token", "/userinfo", "/jwks", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
+	for _, path := range []string{"/token", "/revoke", "/userinfo", "/jwks", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
 		for o, want := range map[string]string{"https://spa.example": "https://spa.example", "https://evil.example": "", "null": ""} {
 			r := origin(get(path, nil), o)
 			r.Method = http.MethodOptions
@@ -117,7 +117,7 @@ func TestS018_CORS(t *testing.T) {
 			t.Errorf("%s answers CORS", r.URL.Path)
 		}
 	}
-	for _, path := range []string{"/introspect", "/revoke"} {
+	for _, path := range []string{"/introspect", "/revoke"} { // gateway named no origin
 		if rec := w.send(origin(w.as("gateway", post(path, form("token", "x"))), "https://spa.example")); rec.Header().Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s answers CORS", path)
 		}
@@ -125,6 +125,13 @@ func TestS018_CORS(t *testing.T) {
 	v := form("grant_type", "authorization_code", "code", w.code("web"), "redirect_uri", redirects["web"], "code_verifier", verifier)
 	if rec := w.send(origin(w.as("web", post("/token", v)), "https://spa.example")); rec.Code != 200 || rec.Header().Get("Access-Control-Allow-Origin") != "https://spa.example" {
 		t.Errorf("token: %d %v", rec.Code, rec.Header())
+	}
+	for o, want := range map[string]string{"https://spa.example": "https://spa.example", "https://evil.example": ""} {
+		for _, token := range []string{"x", ""} { // what is wrong with a request may be read as well
+			if rec := w.send(origin(w.as("web", post("/revoke", form("token", token))), o)); rec.Header().Get("Access-Control-Allow-Origin") != want || rec.Header().Get("Vary") != "Origin" {
+				t.Errorf("revoke: %d %v", rec.Code, rec.Header())
+			}
+		}
 	}
 	if rec := w.send(origin(w.as("service", post("/token", form("grant_type", "client_credentials"))), "https://spa.example")); rec.Header().Get("Access-Control-Allow-Origin") != "" {
 		t.Error("another client's origin may read the answer")

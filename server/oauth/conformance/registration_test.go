@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -64,6 +65,7 @@ func (w *world) registering(change ...func(*registration.Handler)) (*registratio
 	var err error
 	w.registry.Registered, err = registry.NewRegistered(l, func(r *identity.Registration) (*oauth.Client, error) { return h.Settings.Client(r, h.Offers) }, w.now, h.Log)
 	w.must(err)
+	w.registry.Registered.Pages = h.Settings.Pages()
 	h.Changed = func(id string, removed bool) {
 		w.registry.Registered.Drop(id)
 		if removed {
@@ -533,6 +535,93 @@ func TestS116_KindIsReadAnew(t *testing.T) {
 	}
 }
 
+// TestS018_PagesThatRegistered: a page that registered redeems, renews and revokes by script, from the origin where its codes arrive and from no other; it lends
+// no origin to other clients, and apps with a secret and native ones have none.
+func TestS018_PagesThatRegistered(t *testing.T) {
+	w := newWorld(t)
+	w.registering()
+	page := said{"redirect_uris": []string{"https://Page.example:443/cb", "https://page.example/other", "https://page.example:8443/cb"}, "token_endpoint_auth_method": "none", "grant_types": []string{"authorization_code", "refresh_token"}}
+	const home = "https://page.example"
+	id := w.registered("", page)["client_id"].(string)
+	from := func(r *http.Request, origin string) (int, string) {
+		r.Header.Set("Origin", origin)
+		rec := w.send(r)
+		if rec.Header().Get("Access-Control-Allow-Credentials") != "" || rec.Header().Get("Vary") != "Origin" {
+			t.Errorf("%s from %s: %v", r.URL, origin, rec.Header())
+		}
+		return rec.Code, rec.Header().Get("Access-Control-Allow-Origin")
+	}
+	for _, path := range []string{"/token", "/revoke", "/userinfo", "/jwks", "/.well-known/openid-configuration"} {
+		for origin, want := range map[string]string{home: home, "https://anywhere.example:8443": "https://anywhere.example:8443", "http://page.example": "", "null": "", "https://page.example/": "", "https://a@page.example": "", "https://": ""} {
+			r := get(path, nil)
+			r.Method = http.MethodOptions
+			if _, got := from(r, origin); got != want {
+				t.Errorf("preflight %s from %s: %q", path, origin, got)
+			}
+		}
+	}
+	code := func(id, redirect string) string {
+		_, q := w.authorize(form("client_id", id, "response_type", "code", "redirect_uri", redirect, "scope", "openid", "code_challenge", pkceChallenge(), "code_challenge_method", "S256"))
+		return q.Get("code")
+	}
+	redeem := func(id, redirect string) url.Values {
+		return form("client_id", id, "grant_type", "authorization_code", "code", code(id, redirect), "redirect_uri", redirect, "code_verifier", verifier)
+	}
+	for origin, want := range map[string]string{home: home, "https://page.example:8443": "https://page.example:8443", "https://evil.example": "", "https://spa.example": "", "http://page.example": ""} {
+		if status, got := from(post("/token", redeem(id, "https://page.example/other")), origin); status != http.StatusOK || got != want {
+			t.Errorf("token from %s: %d %q", origin, status, got)
+		}
+		if status, got := from(post("/revoke", form("client_id", id, "token", "x")), origin); status != http.StatusOK || got != want {
+			t.Errorf("revoke from %s: %d %q", origin, status, got)
+		}
+	}
+	rec := w.send(post("/token", redeem(id, "https://page.example/other")))
+	var tokens struct {
+		Access string `json:"access_token"`
+	}
+	w.must(json.Unmarshal(rec.Body.Bytes(), &tokens))
+	for origin, want := range map[string]string{home: home, "https://evil.example": ""} {
+		r := get("/userinfo", nil)
+		r.Header.Set("Authorization", "Bearer "+tokens.Access)
+		if status, got := from(r, origin); status != http.StatusOK || got != want {
+			t.Errorf("userinfo from %s: %d %q", origin, status, got)
+		}
+	}
+	if status, got := from(w.as("web", post("/revoke", form("token", "x"))), home); status != http.StatusOK || got != "" {
+		t.Errorf("another client by this page: %d %q", status, got)
+	}
+	for what, m := range map[string]said{"with a secret": {"redirect_uris": []string{home + "/cb"}}, "native": {"redirect_uris": []string{home + "/cb"}, "application_type": "native"}} {
+		other := w.registered("", m)
+		v := form("client_id", other["client_id"].(string), "token", "x")
+		if key, ok := other["client_secret"].(string); ok {
+			v.Del("client_id")
+			r := post("/revoke", v)
+			r.SetBasicAuth(other["client_id"].(string), key)
+			if status, got := from(r, home); status != http.StatusOK || got != "" {
+				t.Errorf("%s: %d %q", what, status, got)
+			}
+			continue
+		}
+		if status, got := from(post("/revoke", v), home); status != http.StatusOK || got != "" {
+			t.Errorf("%s: %d %q", what, status, got)
+		}
+	}
+
+	w = newWorld(t)
+	w.registering(func(h *registration.Handler) {
+		delete(h.Settings.Kinds, "bank")
+		for name, k := range h.Settings.Kinds {
+			k.Auth = []string{oauth.AuthBasic}
+			h.Settings.Kinds[name] = k
+		}
+	})
+	r := get("/token", nil)
+	r.Method = http.MethodOptions
+	if _, got := from(r, home); got != "" {
+		t.Errorf("no page can register, and one may ask: %q", got)
+	}
+}
+
 // TestS117_IdsNeverMeet: the settings cannot name a client as registration does.
 func TestS117_IdsNeverMeet(t *testing.T) {
 	_, err := registry.New([]oauth.Client{{ID: identity.RegisteredPrefix + strings.Repeat("a", 26), Redirects: cb(), Flows: oauth.Flows{Default: "signin"}}})
@@ -541,5 +630,162 @@ func TestS117_IdsNeverMeet(t *testing.T) {
 	}
 	if _, err := registry.New([]oauth.Client{{ID: "reg-ister", Redirects: cb(), Flows: oauth.Flows{Default: "signin"}}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// managing opens the management API in a world, with a client that may use it (office), one whose tokens are bound to a key (keyed), and one without the scope.
+func managing(t *testing.T) *world {
+	kept := []string{client.Kept(secret)}
+	w := newWorld(t, func(list []oauth.Client) []oauth.Client {
+		return append(list, oauth.Client{ID: "office", Secrets: kept, GrantTypes: []string{oauth.GrantCredentials, oauth.GrantCode}, Redirects: []string{"https://office.example/cb"}, Flows: oauth.Flows{Default: "signin"}, FirstParty: true,
+			Scopes: []string{"openid", oauth.ScopeClients}},
+			oauth.Client{ID: "plain", Secrets: kept, GrantTypes: []string{oauth.GrantCredentials}, Scopes: []string{"api"}},
+			oauth.Client{ID: "bound", Secrets: kept, GrantTypes: []string{oauth.GrantCredentials}, Scopes: []string{oauth.ScopeClients}, DPoP: oauth.Required},
+			oauth.Client{ID: "elsewhere", Secrets: kept, GrantTypes: []string{oauth.GrantCredentials}, Scopes: []string{oauth.ScopeClients}, Resources: []string{"https://api.example"}})
+	})
+	h, _ := w.registering()
+	(&registration.Operators{Handler: h, List: w.store.Registrations, Clients: w.registry, Grants: w.grants, Tokens: w.tokens, Sender: w.sender}).Mount(w.router)
+	return w
+}
+
+const manage = string(issuer) + "/admin/clients"
+
+func (w *world) office(id string) string {
+	w.t.Helper()
+	status, m, _ := w.tokenFor(id, "grant_type", "client_credentials")
+	if status != http.StatusOK {
+		w.fatal("%d %v", status, m)
+	}
+	return m["access_token"].(string)
+}
+
+// TestS118_OperatorsProgramsManageClients: make, list, read, change, renew the secret and remove, and each counts at once.
+func TestS118_OperatorsProgramsManageClients(t *testing.T) {
+	w := managing(t)
+	token := w.office("office")
+	status, made, head := w.tell("POST", manage, token, said{"kind": "partner", "client_name": "Shop", "redirect_uris": cb(), "grant_types": []string{"authorization_code", "client_credentials"}, "scope": "openid api"})
+	if status != http.StatusCreated || made["kind"] != "partner" || made["via"] != "office" || made["client_secret"] == nil || head.Get("Cache-Control") != "no-store" {
+		t.Fatalf("%d %v", status, made)
+	}
+	id, own := made["client_id"].(string), made["client_secret"].(string)
+	works := func(secret string) int {
+		r := post("/token", form("grant_type", "client_credentials", "scope", "api"))
+		r.SetBasicAuth(id, secret)
+		return w.send(r).Code
+	}
+	if works(own) != http.StatusOK {
+		t.Error("the client cannot authenticate")
+	}
+	if status, m, _ := w.tell("GET", string(issuer)+"/register/"+id, made["registration_access_token"].(string), nil); status != http.StatusOK || m["kind"] != nil {
+		t.Errorf("its own place: %d %v", status, m)
+	}
+	status, list, _ := w.tell("GET", manage+"?limit=1", token, nil)
+	if all := list["clients"].([]any); status != http.StatusOK || len(all) != 1 || all[0].(map[string]any)["client_id"] != id || list["next"] != id || all[0].(map[string]any)["client_secret"] != nil {
+		t.Errorf("%d %v", status, list)
+	}
+	if status, list, _ = w.tell("GET", manage+"?after="+id, token, nil); status != http.StatusOK || len(list["clients"].([]any)) != 0 {
+		t.Errorf("behind the last: %d %v", status, list)
+	}
+	status, m, _ := w.tell("POST", manage+"/"+id+"/secret", token, nil)
+	fresh, _ := m["client_secret"].(string)
+	if status != http.StatusOK || fresh == own || works(own) != http.StatusUnauthorized || works(fresh) != http.StatusOK {
+		t.Errorf("a new secret: %d %v", status, m)
+	}
+	status, m, _ = w.tell("PUT", manage+"/"+id, token, said{"kind": "app", "redirect_uris": cb(), "grant_types": []string{"authorization_code"}})
+	if status != http.StatusOK || m["kind"] != "app" || m["client_name"] != nil || m["client_secret"] != nil || works(fresh) != http.StatusBadRequest {
+		t.Errorf("changed: %d %v; credentials %d", status, m, works(fresh))
+	}
+	if status, m, _ := w.tell("GET", string(issuer)+"/register/"+id, made["registration_access_token"].(string), nil); status != http.StatusOK {
+		t.Errorf("its own token still holds: %d %v", status, m)
+	}
+	if status, m, _ := w.tell("DELETE", manage+"/"+id, token, nil); status != http.StatusNoContent || works(fresh) != http.StatusUnauthorized {
+		t.Errorf("removed: %d %v", status, m)
+	}
+	if status, m, _ := w.tell("GET", manage+"/"+id, token, nil); status != http.StatusNotFound || m["error"] != "not_found" {
+		t.Errorf("what is gone: %d %v", status, m)
+	}
+}
+
+// TestS119_NobodyElseManagesClients: whose token is no good for it learns and changes nothing.
+func TestS119_NobodyElseManagesClients(t *testing.T) {
+	k := newKey(t, "ES256", "")
+	w := managing(t)
+	made := w.registered(entry, said{"redirect_uris": cb(), "client_name": "Shop"})
+	place := manage + "/" + made["client_id"].(string)
+	redirects["office"] = "https://office.example/cb"
+	t.Cleanup(func() { delete(redirects, "office") })
+	revoked := w.office("office")
+	w.send(w.as("office", post("/revoke", form("token", revoked))))
+	expired := w.office("office")
+	w.pass(6 * time.Minute)
+	persons := w.tokens200("office", "scope", "openid "+oauth.ScopeClients)
+	_, bound, _ := w.proving(w.as("bound", post("/token", form("grant_type", "client_credentials"))), w.proof(k, "POST", "/token"))
+	for name, c := range map[string]struct {
+		token  string
+		status int
+		code   string
+	}{
+		"no token":                {"", 401, ""},
+		"nonsense":                {"nonsense", 401, "invalid_token"},
+		"an initial access token": {entry, 401, "invalid_token"},
+		"the client's own token":  {made["registration_access_token"].(string), 401, "invalid_token"},
+		"a person's token":        {persons["access_token"].(string), 401, "invalid_token"},
+		"an ID token":             {persons["id_token"].(string), 401, "invalid_token"},
+		"without the scope":       {w.office("plain"), 403, "insufficient_scope"},
+		"for somebody else":       {w.office("elsewhere"), 401, "invalid_token"},
+		"bound, without its key":  {bound["access_token"].(string), 401, "invalid_token"},
+		"revoked":                 {revoked, 401, "invalid_token"},
+		"expired":                 {expired, 401, "invalid_token"},
+	} {
+		for _, at := range [][2]string{{"GET", manage}, {"POST", manage}, {"GET", place}, {"PUT", place}, {"DELETE", place}, {"POST", place + "/secret"}} {
+			status, m, head := w.tell(at[0], at[1], c.token, said{"kind": "partner", "redirect_uris": cb()})
+			if code, _ := m["error"].(string); status != c.status || c.code != "" && code != c.code || status == 401 && head.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s, %s %s: %d %v", name, at[0], at[1], status, m)
+			}
+		}
+	}
+	token, _ := bound["access_token"].(string)
+	r := get("/admin/clients", nil)
+	r.Header.Set("Authorization", "DPoP "+token)
+	if status, m, _ := w.proving(r, w.proof(k, "GET", "/admin/clients", ath(token))); status != http.StatusOK {
+		t.Errorf("bound, with its key: %d %v", status, m)
+	}
+	r = get("/admin/clients", nil)
+	r.Header.Set("Authorization", "DPoP "+token)
+	if status, _, _ := w.proving(r, w.proof(newKey(t, "ES256", ""), "GET", "/admin/clients", ath(token))); status != http.StatusUnauthorized {
+		t.Errorf("bound, with another key: %d", status)
+	}
+	fresh := w.office("office")
+	for name, c := range map[string]struct {
+		method, url string
+		body        any
+		status      int
+		code        string
+	}{
+		"a client of the settings": {"GET", manage + "/web", nil, 404, "not_found"},
+		"another's removal":        {"DELETE", manage + "/office", nil, 404, "not_found"},
+		"a method":                 {"PATCH", place, nil, 405, ""},
+		"no kind":                  {"POST", manage, said{"redirect_uris": cb()}, 400, "invalid_client_metadata"},
+		"a kind that is none":      {"POST", manage, said{"kind": "office", "redirect_uris": cb()}, 400, "invalid_client_metadata"},
+		"more than its kind":       {"PUT", place, said{"redirect_uris": []string{"javascript:alert(1)"}}, 400, "invalid_redirect_uri"},
+		"an empty body":            {"PUT", place, "", 400, "invalid_client_metadata"},
+		"a huge body":              {"PUT", place, `{"client_name":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "invalid_request"},
+		"a page too large":         {"GET", manage + "?limit=5000", nil, 400, "invalid_request"},
+		"a page of nowhere":        {"GET", manage + "?after=%00", nil, 400, "invalid_request"},
+		"a parameter twice":        {"GET", manage + "?limit=1&limit=2", nil, 400, "invalid_request"},
+	} {
+		status, m, _ := w.tell(c.method, c.url, fresh, c.body)
+		if code, _ := m["error"].(string); status != c.status || code != c.code && c.code != "" {
+			t.Errorf("%s: %d %v", name, status, m)
+		}
+	}
+	if status, m, _ := w.tell("GET", place, fresh, nil); status != http.StatusOK || m["client_name"] != "Shop" {
+		t.Errorf("after all that: %d %v", status, m)
+	}
+	// The settings take the scope from the client: its token is worth nothing any more.
+	list := clientsWithout("")
+	w.must(w.registry.Replace(append(list, oauth.Client{ID: "office", Secrets: []string{client.Kept(secret)}, GrantTypes: []string{oauth.GrantCredentials}, Scopes: []string{"api"}})))
+	if status, _, _ := w.tell("GET", place, fresh, nil); status != http.StatusForbidden {
+		t.Errorf("a client whose scope is gone: %d", status)
 	}
 }

@@ -44,3 +44,13 @@ func Stored(reg *identity.Registration) (*Metadata, error) {
 
 // Names lists the kinds.
 func (s *Settings) Names() []string { return slices.Sorted(maps.Keys(s.Kinds)) }
+
+// Pages reports whether some kind's clients may be pages that redeem their codes themselves: by script, without a secret.
+func (s *Settings) Pages() bool {
+	for _, k := range s.Kinds {
+		if slices.Contains(k.auth(Offers{}), oauth.AuthNone) && slices.Contains(k.grants(), oauth.GrantCode) {
+			return true
+		}
+	}
+	return false
+}

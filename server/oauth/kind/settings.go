@@ -121,9 +121,6 @@ func Check(s *Settings) (out []Problem) {
 	add := func(path []string, hint, format string, args ...any) {
 		out = append(out, Problem{Path: path, Hint: hint, Cause: fmt.Sprintf(format, args...)})
 	}
-	if s.Open == "" && len(s.Tokens) == 0 {
-		add(nil, "write `open: KIND`, or add tokens", "nobody can register")
-	}
 	if _, ok := s.Kinds[s.Open]; s.Open != "" && !ok {
 		add([]string{"open"}, "name one of the kinds", "there is no kind %q", s.Open)
 	}
@@ -146,6 +143,11 @@ func Check(s *Settings) (out []Problem) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Kinds)) {
 		k, at := s.Kinds[name], []string{"kinds", name}
+		for _, scope := range k.Scopes {
+			if strings.HasPrefix(scope, oauth.ScopeOurs) {
+				add(append(at, "scopes"), "leave it to clients of the settings", "what manages clients (%s) is for no client that registers", scope)
+			}
+		}
 		for _, a := range k.Auth {
 			if !slices.Contains(Kind{}.auth(Offers{Certificates: true, Authorities: true}), a) {
 				add(append(at, "auth"), "see docs/guides/apps.md", "%q is no way to authenticate", a)

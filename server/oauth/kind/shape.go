@@ -395,6 +395,9 @@ func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
 		}
 		c.Scopes = append(c.Scopes, s)
 	}
+	if m.Auth == oauth.AuthNone && m.ApplicationType == "web" {
+		c.Origins = origins(m.RedirectURIs)
+	}
 	required := func(yes bool, field *string) {
 		if yes {
 			*field = oauth.Required
@@ -410,4 +413,16 @@ func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
 		c.Flows.Backchannel = ""
 	}
 	return c
+}
+
+// origins are those of the pages that https redirect URIs lead to, as browsers write them. Such a page is where codes arrive, so that its script may redeem them.
+func origins(uris []string) []string {
+	var out []string
+	for _, u := range uris {
+		o := strings.TrimSuffix(client.Origin(u), ":443")
+		if strings.HasPrefix(o, "https://") && client.Origin(o) == o && !slices.Contains(out, o) {
+			out = append(out, o)
+		}
+	}
+	return out
 }

@@ -31,6 +31,8 @@ type Ledger interface {
 
 // Registered finds the clients that registered themselves, with a short memory of what the ledger said.
 type Registered struct {
+	// Pages: some of them may be pages of any https origin (decision 130). It is set before the registry is used.
+	Pages   bool
 	ledger  Ledger
 	build   func(*identity.Registration) (*oauth.Client, error)
 	now     func() time.Time

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/stile-id/stile/engine/identity"
@@ -71,8 +72,11 @@ func (r *Registry) Client(ctx context.Context, id string) (*oauth.Client, error)
 	return nil, oauth.ErrNoClient
 }
 
-// Origin reports whether any client registered the web origin.
-func (r *Registry) Origin(_ context.Context, origin string) bool { return r.now.Load().origins[origin] }
+// Origin reports whether some client may have the web origin: it stands in the settings, or pages may register, which come from anywhere by https. Which client
+// it is shows only when the client is known; then its own origins decide (wire.Origin).
+func (r *Registry) Origin(_ context.Context, origin string) bool {
+	return r.now.Load().origins[origin] || r.Registered != nil && r.Registered.Pages && strings.HasPrefix(origin, "https://") && client.Origin(origin) == origin
+}
 
 // All lists the clients' ids.
 func (r *Registry) All() []string {

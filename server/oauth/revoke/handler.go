@@ -32,14 +32,19 @@ func (h *Handler) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.RevokePath))
 
 var errToken = oauth.Fail(oauth.InvalidRequest, "The token is missing.")
 
-// ServeHTTP revokes. Unknown tokens and tokens of other clients are answered like success and change nothing; only a store that does
+// ServeHTTP revokes; pages may ask for their own client. Unknown tokens and tokens of other clients are answered like success and change nothing; only a store that does
 // not answer is told apart, because then nothing was revoked (S-031).
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		wire.Method(w, "POST")
+	if wire.Preflight(w, r, h.Clients.Clients, "POST") {
 		return
 	}
-	if err := h.revoke(w, r); err != nil {
+	if r.Method != http.MethodPost {
+		wire.Method(w, "POST, OPTIONS")
+		return
+	}
+	c, err := h.revoke(w, r)
+	wire.Origin(w, r, h.Clients.Clients, c)
+	if err != nil {
 		wire.Failure(w, r, h.Log, err)
 		return
 	}
@@ -47,28 +52,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func (h *Handler) revoke(w http.ResponseWriter, r *http.Request) error {
+// revoke names the client as soon as it is known, also beside an error.
+func (h *Handler) revoke(w http.ResponseWriter, r *http.Request) (*oauth.Client, error) {
 	if err := wire.NoQuery(r); err != nil {
-		return err
+		return nil, err
 	}
 	p, err := wire.Form(w, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx := r.Context()
 	c, err := h.Clients.Authenticate(ctx, r, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	token := p.Get("token")
 	if token == "" {
-		return errToken
+		return c, errToken
 	}
 	// token_type_hint is not needed: the form of a token says what it can be.
 	if tokens.IsRefresh(token) {
-		return h.refresh(ctx, c, token)
+		return c, h.refresh(ctx, c, token)
 	}
-	return h.access(ctx, c, token)
+	return c, h.access(ctx, c, token)
 }
 
 // refresh ends the grant, and with it every token that rests on it.

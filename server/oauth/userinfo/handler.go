@@ -16,7 +16,6 @@ import (
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/claims"
-	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/live"
 	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/tokens"
@@ -39,7 +38,6 @@ type Handler struct {
 func (h *Handler) Mount(r *mux.Router) { r.Path(h.Issuer.Path(oauth.UserinfoPath)).Handler(h) }
 
 var (
-	errNone  = errors.New("userinfo: no token") // answered without an error code (RFC 6750 §3.1)
 	errPlace = oauth.Fail(oauth.InvalidRequest, "The access token belongs into the Authorization header, once.")
 	errToken = oauth.Fail(oauth.InvalidToken, "The access token is not valid or has expired.")
 	errScope = &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token needs the scope openid."}
@@ -59,40 +57,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	wire.NoStore(w)
 	h.Sender.Answer(w, r)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.Sender.Refuse(w, r, h.Log, err)
 		return
 	}
 	w.Header().Set("Content-Type", mediaType)
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) //nolint:gosec // JSON or a JWT, served with its own media type and nosniff
-}
-
-// refuse answers with the challenge of RFC 6750 §3.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	dpop := ` algs="` + strings.Join(foreign.Names(), " ") + `"`
-	if errors.Is(err, errNone) {
-		w.Header().Add("WWW-Authenticate", `Bearer realm="stile"`)
-		w.Header().Add("WWW-Authenticate", `DPoP`+dpop)
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	e := wire.Told(err)
-	if sender.NeedsNonce(e) {
-		h.Sender.Challenge(w)
-	}
-	told := `error="` + e.Code + `", error_description="` + e.Description + `"` // constants without quotes
-	switch scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); {
-	case e.Status() >= 500:
-	case strings.EqualFold(scheme, "DPoP"):
-		w.Header().Set("WWW-Authenticate", `DPoP`+dpop+`, `+told)
-	default:
-		w.Header().Set("WWW-Authenticate", `Bearer realm="stile", `+told)
-	}
-	if e.Code == oauth.InvalidProof || e.Code == oauth.UseNonce { // 401 here (RFC 9449 §7.1), 400 where tokens are made
-		wire.JSON(w, http.StatusUnauthorized, wire.Body(e))
-		return
-	}
-	wire.Failure(w, r, h.Log, err)
 }
 
 // bearer finds the one access token of a request. A token in the address would end in logs; one in a body is not offered either.
@@ -114,11 +84,11 @@ func bearer(w http.ResponseWriter, r *http.Request) (token string, dpop bool, er
 		return "", false, errPlace
 	}
 	if len(headers) == 0 {
-		return "", false, errNone
+		return "", false, sender.ErrNone
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
 	if dpop = strings.EqualFold(scheme, "DPoP"); !dpop && !strings.EqualFold(scheme, "Bearer") {
-		return "", false, errNone
+		return "", false, sender.ErrNone
 	}
 	if token = strings.TrimSpace(token); token == "" {
 		return "", false, errToken

@@ -7,7 +7,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 )
 
-// Preflight answers an OPTIONS request of a page whose origin some client registered; others get no permission. It
+// Preflight answers an OPTIONS request of a page whose origin some client may have (oauth.Clients); others get no permission. It
 // reports whether the request was one. Credentials (cookies) are never allowed: no endpoint with CORS reads any.
 func Preflight(w http.ResponseWriter, r *http.Request, clients oauth.Clients, methods string) bool {
 	if r.Method != http.MethodOptions {
@@ -26,7 +26,7 @@ func Preflight(w http.ResponseWriter, r *http.Request, clients oauth.Clients, me
 }
 
 // Origin lets the calling page read the answer if this client registered its origin. Without a client (public documents)
-// any registered origin will do.
+// any origin that some client may have will do.
 func Origin(w http.ResponseWriter, r *http.Request, clients oauth.Clients, c *oauth.Client) {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
