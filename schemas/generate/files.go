@@ -73,6 +73,7 @@ Made from the code by ` + "`make generate`" + `; a test fails when these pages a
 - [Settings](settings.md): the settings file
 - [Commands](commands.md): the command line
 - [Problems](problems.md): what each code means, with a broken text and the mended one
+- [Settings for the conformance plans](conformance.yaml) of the OpenID Foundation, written by hand ([guide](../guides/conformance.md))
 - Schemas for editors: [flows](../../schemas/flow.schema.json), [settings](../../schemas/settings.schema.json), [test cases](../../schemas/test.schema.json)
 `
 

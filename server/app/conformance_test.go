@@ -72,6 +72,7 @@ type conformed struct {
 	t          *testing.T
 	base, mtls string
 	roots      *x509.CertPool
+	mail       *letters
 }
 
 func serveConformance(t *testing.T) *conformed {
@@ -85,7 +86,7 @@ func serveConformance(t *testing.T) *conformed {
 		return strings.TrimPrefix(l.Addr().String(), "127.0.0.1")
 	}
 	one, two := free(), free()
-	c := &conformed{t: t, base: "https://localhost" + one, mtls: "https://localhost" + two, roots: x509.NewCertPool()}
+	c := &conformed{t: t, base: "https://localhost" + one, mtls: "https://localhost" + two, roots: x509.NewCertPool(), mail: &letters{}}
 	text, err := os.ReadFile(conformance + ".yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -117,13 +118,15 @@ func serveConformance(t *testing.T) *conformed {
 		return time.Now()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	server, problems, _, err := app.New(ctx, app.Options{File: f, Now: now, Mail: &letters{}, HookCommand: []string{os.Getenv("STILE_TEST_BINARY"), "hook-worker"}, Log: slog.New(slog.NewJSONHandler(log, nil))})
+	server, problems, _, err := app.New(ctx, app.Options{File: f, Now: now, Mail: c.mail, HookCommand: []string{os.Getenv("STILE_TEST_BINARY"), "hook-worker"}, Log: slog.New(slog.NewJSONHandler(log, nil))})
 	if err != nil || problems.Failed() {
 		cancel()
 		t.Fatal(err, problems)
 	}
-	if _, err := server.AddAccount(ctx, app.NewAccount{Email: approver, Password: secret}); err != nil {
-		t.Fatal(err)
+	for _, a := range []app.NewAccount{{Email: approver, Password: secret}, {Email: "new@example.com", Password: secret, MustChange: true}} {
+		if _, err := server.AddAccount(ctx, a); err != nil {
+			t.Fatal(err)
+		}
 	}
 	young.Store(false)
 	ready, done := make(chan struct{}), make(chan error, 1)
@@ -462,4 +465,19 @@ func (w *walker) registers() planClient {
 		w.t.Fatalf("%d %s", a.status, a.body)
 	}
 	return out
+}
+
+// TestConformance_FirstSignIn: whoever was added by an operator chooses a password with a code from the mail, as the guide says, and is at the client.
+func TestConformance_FirstSignIn(t *testing.T) {
+	c := serveConformance(t)
+	v := c.browser(c.base, nil)
+	v.begin("client_id", "basic-1", "redirect_uri", suite+"/callback", "scope", "openid")
+	v.post("identifier", "new@example.com")
+	v.post("password", secret)
+	v.at("recover/code")
+	v.post("code", c.mail.code(t, "new@example.com"))
+	v.at("recover/password")
+	if to := v.post("new_password", "granite-lantern-meadow"); !strings.HasPrefix(to, suite+"/callback?") || !strings.Contains(to, "code=") {
+		t.Errorf("led to %s", to)
+	}
 }

@@ -402,7 +402,7 @@ func TestPlanComprehensive(t *testing.T) {
 		{"request-uri-signed-rs256", func(t *testing.T, _ *rp) {
 			k := newKey(t, "RS256", "k")
 			r := newRP(t, "", func(c *oauth.Client) { c.JWKS, c.RequestURIs = keySet(t, k), []string{"https://rp.example/object"} })
-			r.fetch = func(string) ([]byte, error) { return []byte(k.sign(t, nil, r.object("rp", r.ask("rp")))), nil }
+			r.fetch = func(string) ([]byte, error) { return []byte(k.sign(t, nil, r.object("rp", r.ask("rp"))) + "\n"), nil }
 			if _, q := r.answered(r.send(get("/authorize", form("client_id", "rp", "response_type", "code", "scope", "openid", "request_uri", "https://rp.example/object")))); q.Get("code") == "" || q.Get("state") != "st&te=1" {
 				t.Errorf("%v", q)
 			}

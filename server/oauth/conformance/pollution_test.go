@@ -26,7 +26,7 @@ func TestS009_Pollution(t *testing.T) {
 		}
 		return w.send(r)
 	}
-	for _, path := range []string{"/token", "/par", "/introspect", "/revoke", "/authorize-challenge"} {
+	for _, path := range []string{"/token", "/par", "/introspect", "/revoke", "/authorize-challenge", "/bc-authorize", "/device_authorization"} {
 		for _, name := range []string{"client_assertion", "client_assertion_type", "client_id", "request", "request_uri", "dpop_jkt", "authorization_details", "response_mode", "token", "code"} {
 			v := merged(ask("m", "grant_type", "client_credentials", "token", "x", name, "x"), w.assert("m", k)...)
 			for _, second := range []string{"y", ""} {

@@ -62,10 +62,15 @@ func refused(name string) bool {
 	return false
 }
 
+// strange reports whether a character belongs in no JWT. Decoders pass over line breaks, so one JWT would have many texts.
+func strange(c rune) bool {
+	return c != '.' && c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+}
+
 // Parse takes a compact JWT apart. Its algorithm must be one of those given. With embedded, the header must bring a public key (jwk);
 // without, it must not.
 func Parse(text string, algorithms []string, embedded bool) (*JWT, error) {
-	if len(text) > MaxJWT || strings.Count(text, ".") != 2 {
+	if len(text) > MaxJWT || strings.Count(text, ".") != 2 || strings.ContainsFunc(text, strange) {
 		return nil, ErrJWT
 	}
 	head, _, _ := strings.Cut(text, ".")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stile-id/stile/engine/transient"
@@ -61,7 +62,7 @@ func (o *Opener) ByReference(ctx context.Context, c *oauth.Client, address strin
 	if err != nil {
 		return "", errURI.With(err)
 	}
-	return string(b), nil
+	return strings.TrimSpace(string(b)), nil // a file may end with a line break
 }
 
 // Open checks an object's signature and returns the parameters inside.
