@@ -25,7 +25,7 @@ type Test struct {
 
 // RequestFields are what `request` holds for templates and hooks.
 func RequestFields() []string {
-	return []string{"acr", "authorization_details", "client", "client_name", "essential_acr", "ip", "locale", "login_hint", "max_age", "scopes", "user_agent"}
+	return []string{"acr", "authorization_details", "client", "client_name", "essential_acr", "ip", "locale", "login_hint", "max_age", "once", "scopes", "user_agent"}
 }
 
 // SubjectFields are what `subject` holds for templates and hooks.

@@ -9,15 +9,17 @@ import (
 
 // schema is as much of a JSON Schema as schemas of actions use.
 type schema struct {
-	Type       any                        `json:"type"`
-	Enum       []json.RawMessage          `json:"enum"`
-	Const      json.RawMessage            `json:"const"`
-	Properties map[string]json.RawMessage `json:"properties"`
-	Required   []string                   `json:"required"`
-	Additional json.RawMessage            `json:"additionalProperties"`
-	Items      json.RawMessage            `json:"items"`
-	OneOf      []json.RawMessage          `json:"oneOf"`
-	AnyOf      []json.RawMessage          `json:"anyOf"`
+	Type        any                        `json:"type"`
+	Description string                     `json:"description"`
+	Enum        []json.RawMessage          `json:"enum"`
+	Const       json.RawMessage            `json:"const"`
+	Properties  map[string]json.RawMessage `json:"properties"`
+	Patterns    map[string]json.RawMessage `json:"patternProperties"`
+	Required    []string                   `json:"required"`
+	Additional  json.RawMessage            `json:"additionalProperties"`
+	Items       json.RawMessage            `json:"items"`
+	OneOf       []json.RawMessage          `json:"oneOf"`
+	AnyOf       []json.RawMessage          `json:"anyOf"`
 }
 
 // typeOf writes a schema as a TypeScript type; what it does not know is any.

@@ -1,7 +1,7 @@
 // What `stile types` writes is put before the TypeScript compiler: good hooks pass, and everything a journey does not certainly provide is refused.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
@@ -46,6 +46,30 @@ test("a hook that annotates nothing is compared with the step that calls it", as
     assert.match(await compile(dir, ["every.ts"]), told);
   }
   await writeFile(join(dir, "every.ts"), good);
+});
+
+test("the settings' registration hook has types, and is compared with them", async () => {
+  const settings = join(dir, "settings");
+  const { stdout } = await exec(binary, ["types"], { cwd: settings });
+  assert.equal(stdout, "registration.hook.d.ts\n");
+  await exec(binary, ["types", "--check"], { cwd: settings });
+  assert.equal(await compile(settings, ["registration.ts"]), "");
+  const good = await readFile(join(settings, "registration.ts"), "utf8");
+  for (const [from, to, told] of [
+    [`known ? "partner" : "visitor"`, `"bank"`, /registration\.hook\.d\.ts.*error TS2344[^]*'kind'/],
+    [`logo_uri: null`, `logo: null`, /registration\.ts.*error TS2353[^]*logo/],
+  ]) {
+    assert.ok(good.includes(from));
+    const loose = to === `"bank"` ? good.replace("}: Register): Promise<RegisterResult>", "}: Register)") : good; // its author annotated no result
+    await writeFile(join(settings, "registration.ts"), loose.replace(from, to));
+    assert.match(await compile(settings, ["registration.ts"]), told);
+  }
+  const elsewhere = join(dir, "elsewhere");
+  await mkdir(elsewhere);
+  await writeFile(join(settings, "registration.ts"), good.replace("./registration.hook", "../elsewhere/registration.hook"));
+  await exec(binary, ["types", "-o", elsewhere], { cwd: settings });
+  await rm(join(settings, "registration.hook.d.ts"));
+  assert.equal(await compile(settings, ["registration.ts"]), "");
 });
 
 test("the shipped hooks have current types and pass", async () => {

@@ -17,10 +17,10 @@ import (
 	"github.com/stile-id/stile/server/watch"
 )
 
-// Types is what TypeScript knows of one flow's hooks.
+// Types is what TypeScript knows of one flow's hooks, or of a script that the settings name.
 type Types struct {
-	Flow string
-	File string // path inside the folder, beside the flow
+	Flow string // "" for the settings' script
+	File string // path inside the folder, beside the flow; of the settings' script: as the program finds it
 	Text string
 }
 

@@ -16,6 +16,9 @@ import (
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/settings"
 	"github.com/stile-id/stile/server/app/workshop"
+	"github.com/stile-id/stile/server/config"
+	"github.com/stile-id/stile/server/oauth/kind"
+	"github.com/stile-id/stile/server/oauth/registration"
 	"github.com/stile-id/stile/server/watch"
 )
 
@@ -84,6 +87,52 @@ func TestTypesSpeakOfEverythingThereIs(t *testing.T) {
 		if !known[f] {
 			t.Errorf("the request has no %s", f)
 		}
+	}
+}
+
+// TestTypesOfRegistrations: the hook's types name every metadata that is read, and the kinds of the settings; without a hook there are none.
+func TestTypesOfRegistrations(t *testing.T) {
+	dir := t.TempDir()
+	made := func(text string) []workshop.Types {
+		t.Helper()
+		f := config.Draft(filepath.Join(dir, "stile.yaml"), []byte("issuer: http://localhost:1\n"+text))
+		if f == nil {
+			t.Fatal("no settings")
+		}
+		w, err := workshop.New(f, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { w.Close() })
+		return w.HookTypes(nil)
+	}
+	if m := made(""); len(m) != 0 {
+		t.Errorf("%+v", m)
+	}
+	const hook = "registration-hook: hooks/registration.ts\n"
+	m := made("registration: { open: b, kinds: { b: { flows: { default: signin } }, \"a'\": { flows: { default: signin } } } }\nconnectors: { crm: { base: \"https://crm.example\" } }\n" + hook)
+	if len(m) != 1 || m[0].File != filepath.Join(dir, "hooks", "registration.hook.d.ts") {
+		t.Fatalf("%+v", m)
+	}
+	text := m[0].Text
+	for _, want := range []string{`import type * as hooks from "./registration.js";`, `{ kind?: "a'" | "b"; metadata?:`, "client: Fits<typeof hooks.client, Register, RegisterResult>;", `function call(connector: "crm",`,
+		"\n    [name: `client_name#${string}`]: string | undefined;", `action: "register" | "update";`, "\n  token?: string;", "\n  kind: string;"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("lacks %s", want)
+		}
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[kind.Metadata](), reflect.TypeFor[registration.Asked]()} {
+		for f := range of.Fields() {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" && !regexp.MustCompile(`(?m)^ +`+name+`\??: `).MatchString(text) {
+				t.Errorf("nothing of %s", name)
+			}
+		}
+	}
+	if m := made(hook); len(m) != 1 || !strings.Contains(m[0].Text, "{ kind?: string; metadata?:") {
+		t.Errorf("settings that are being written: %+v", m)
+	}
+	if m := made("registration-hook: r.js\n"); len(m) != 1 || strings.Contains(m[0].Text, "Checked") {
+		t.Errorf("a script without types: %+v", m)
 	}
 }
 

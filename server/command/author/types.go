@@ -19,7 +19,7 @@ func typesOf(s Console) *cobra.Command {
 	var only bool
 	c := &cobra.Command{Use: "types [FLOW...]", Short: "Write the TypeScript types of what hooks are given",
 		Long: "Writes NAME.flow.d.ts beside each flow that has hooks, or beside those named: what each step's hooks may read, which is what every path to the step provides, and what they may return. " +
-			"Import them with `import type { Decide, After } from \"./NAME.flow\"`. Without names it writes those of the claims hook, too: HOOK.hook.d.ts beside it. Prints the files it wrote.",
+			"Import them with `import type { Decide, After } from \"./NAME.flow\"`. Without names it writes those of the settings' hooks, too: HOOK.hook.d.ts beside the claims hook, and registration.hook.d.ts beside the registration hook. Prints the files it wrote.",
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			b, err := s.open(c, path, args...)
 			if err != nil {
@@ -39,9 +39,10 @@ func typesOf(s Console) *cobra.Command {
 }
 
 func (s Console) types(b *bench, names []string, dir string, only bool) error {
-	var from func(string) string
+	var from, beside func(string) string
 	if dir != "" {
-		from = func(hooks string) string { return importPath(dir, filepath.Join(b.dir, filepath.FromSlash(hooks))) }
+		beside = func(script string) string { return importPath(dir, script) }
+		from = func(hooks string) string { return beside(filepath.Join(b.dir, filepath.FromSlash(hooks))) }
 	}
 	made, problems, sources := b.Types(b.folder, names, from)
 	if problems.Failed() {
@@ -53,17 +54,17 @@ func (s Console) types(b *bench, names []string, dir string, only bool) error {
 			return fmt.Errorf("there is no flow %q", name)
 		}
 	}
+	for i := range made {
+		made[i].File = filepath.Join(b.dir, filepath.FromSlash(made[i].File))
+	}
 	if len(names) == 0 {
-		made = append(made, b.ClaimsTypes()...)
+		made = append(append(made, b.ClaimsTypes()...), b.HookTypes(beside)...)
 	}
 	stale := false
 	for _, t := range made {
-		to := filepath.FromSlash(t.File)
-		switch {
-		case dir != "":
-			to = filepath.Join(dir, filepath.Base(to))
-		case t.Flow != "":
-			to = filepath.Join(b.dir, to)
+		to := t.File
+		if dir != "" {
+			to = filepath.Join(dir, filepath.Base(t.File))
 		}
 		if old, err := os.ReadFile(to); err == nil && string(old) == t.Text {
 			continue

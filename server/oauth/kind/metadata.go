@@ -86,8 +86,8 @@ func names() []string {
 	return out
 }
 
-// translated are the members that may come in several languages (RFC 7591 §2.2).
-func translated() []string {
+// Translated are the members that may come in several languages, as name#language (RFC 7591 §2.2).
+func Translated() []string {
 	return []string{"client_name", "logo_uri", "client_uri", "policy_uri", "tos_uri"}
 }
 
@@ -156,7 +156,7 @@ func Read(o foreign.Object) (*Metadata, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		base, language, found := strings.Cut(name, "#")
-		if !found || !slices.Contains(translated(), base) || string(o[name]) == "null" {
+		if !found || !slices.Contains(Translated(), base) || string(o[name]) == "null" {
 			continue
 		}
 		text := o.Text(name)

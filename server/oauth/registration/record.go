@@ -18,13 +18,13 @@ import (
 
 // Asked is what the hook is shown.
 type Asked struct {
-	Action    string          `json:"action"`           // register or update
-	Client    string          `json:"client,omitempty"` // of an update
-	Kind      string          `json:"kind"`             // of the settings, that it would be
-	Token     string          `json:"token,omitempty"`  // name of the initial access token it came, or comes, by
-	Address   string          `json:"address"`          // network address
-	Metadata  json.RawMessage `json:"metadata"`         // as asked for, the statement's claims put in
-	Statement json.RawMessage `json:"statement,omitempty"`
+	Action    string          `json:"action" jsonschema:"enum=register,enum=update"`
+	Client    string          `json:"client,omitempty" jsonschema_description:"Of an update."`
+	Kind      string          `json:"kind" jsonschema_description:"Of the settings, that it would be."`
+	Token     string          `json:"token,omitempty" jsonschema_description:"Name of the initial access token it came, or comes, by."`
+	Address   string          `json:"address" jsonschema_description:"Network address of who asks."`
+	Metadata  json.RawMessage `json:"metadata" jsonschema_description:"As asked for, the statement's claims put in."`
+	Statement json.RawMessage `json:"statement,omitempty" jsonschema_description:"Claims of the software statement."`
 }
 
 // Answer is the hook's word: a refusal, or changes. Whatever it changes is checked like what the client said itself.
