@@ -125,13 +125,13 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	}}
 	front := &authorize.Handler{Details: types, Pushed: &pushed.Requests{Store: s.transient}, Replies: reply.New(issuer, s.Keys, s.master, s.now),
 		Objects: objects, Issuer: issuer, Clients: clients, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
-		Session: s.sessionID, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
+		Session: s.session, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
 	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
 	(&challenge.Handler{Issuer: issuer, Clients: auth, Requests: front, Sender: from, Sessions: challenge.NewSessions(s.master), Limits: s.transient, Address: address, Now: s.now, Log: s.log,
 		Journeys: &native.Room{Start: authenticator{s}.start, Journeys: s.journeys, Pages: s.pages}}).Mount(r)
 	s.journeys.Finish = s.waiting.Finish(front, clients)
-	desk := pending.Desk{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.sessionID, Address: address, Problem: s.problem, Log: s.log}
+	desk := pending.Desk{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.session, Address: address, Problem: s.problem, Log: s.log}
 	perPerson := parts.Limit(s.file.Limits.Asked, 5, 10*time.Minute)
 	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Objects: objects, Sender: from, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, PerPerson: &perPerson, Account: s.account})
 	s.journeys.Base = issuer.Path("")
@@ -158,26 +158,20 @@ func address(r *http.Request) string { return web.Network(web.Address(r.Context(
 
 // account is whose session the browser has, "" for nobody's.
 func (s *Server) account(r *http.Request) string {
-	found, err := s.sessions.Of(r)
-	if err != nil {
-		s.log.Error("session not read", "cause", err.Error())
+	if found := s.session(r); found != nil {
+		return found.Account
 	}
-	if found == nil {
-		return ""
-	}
-	return found.Account
+	return ""
 }
 
-// sessionID is the public id of the browser's session. A store that does not answer is no session: the person signs in.
-func (s *Server) sessionID(r *http.Request) string {
+// session is the browser's session. A store that does not answer is no session: the person signs in.
+func (s *Server) session(r *http.Request) *identity.Session {
 	found, err := s.sessions.Of(r)
 	if err != nil {
 		s.log.Error("session not read", "cause", err.Error())
+		return nil
 	}
-	if found == nil {
-		return ""
-	}
-	return found.ID
+	return found
 }
 
 func (s *Server) problem(w http.ResponseWriter, r *http.Request, status int, id string, cause error) {

@@ -42,8 +42,9 @@ type Note struct {
 	Details        json.RawMessage `json:"d,omitempty"`
 	Web            [][2]string     `json:"w,omitempty"` // the request itself, for the browser that an app may have to open
 	Signed         bool            `json:"ws,omitempty"`
-	Started        int64           `json:"t"` // seconds since 1970
-	Absolute       int64           `json:"a"` // seconds a grant lives
+	Started        int64           `json:"t"`           // seconds since 1970
+	Absolute       int64           `json:"a"`           // seconds a grant lives
+	Rests          int64           `json:"x,omitempty"` // seconds one without offline access does, 0 for as many
 }
 
 func readNote(b json.RawMessage) (*Note, error) {
@@ -76,10 +77,13 @@ func Grant(v *verdict.Verdict, note json.RawMessage, now time.Time) (identity.Gr
 		return identity.Grant{}, fmt.Errorf("make a grant: %w", err)
 	}
 	allowed := allowedScope(n, v)
+	offline, seconds := n.Offline && slices.Contains(allowed, "offline_access"), n.Absolute
+	if !offline && n.Rests > 0 {
+		seconds = min(seconds, n.Rests)
+	}
 	return identity.Grant{ID: v.Journey, Client: n.Client, Account: v.Subject, Session: v.Session, Flow: v.Flow, Scope: allowed,
 		Redirect: n.Redirect, Challenge: n.Challenge, Request: request, Verdict: kept,
-		Offline: n.Offline && slices.Contains(allowed, "offline_access"),
-		Created: now, Expires: now.Add(time.Duration(n.Absolute) * time.Second)}, nil
+		Offline: offline, Created: now, Expires: now.Add(time.Duration(seconds) * time.Second)}, nil
 }
 
 // allowedScope is what was asked for, narrowed to what the person allowed when they were asked.

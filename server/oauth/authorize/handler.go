@@ -15,6 +15,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
@@ -35,9 +36,9 @@ type Handler struct {
 	Objects       *object.Opener
 	Replies       *reply.Replies
 	Details       *details.Types
-	Accepts       func(flow string) []string   // the acrs a flow may end with
-	Session       func(r *http.Request) string // public id of the browser's session, "" for none
-	Address       func(r *http.Request) string // network address of the browser
+	Accepts       func(flow string) []string              // the acrs a flow may end with
+	Session       func(r *http.Request) *identity.Session // the browser's live session, nil for none
+	Address       func(r *http.Request) string            // network address of the browser
 	Problem       func(w http.ResponseWriter, r *http.Request, status int, id string, cause error)
 	Now           func() time.Time
 	Log           *slog.Logger

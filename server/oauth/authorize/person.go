@@ -132,6 +132,7 @@ func asker(_ context.Context, h *Handler, q *request) error {
 	agent := []rune(strings.ToValidUTF8(q.http.UserAgent(), ""))
 	j.UserAgent = string(agent[:min(len(agent), 200)])
 	n := &q.note
+	n.Rests = int64(q.client.RestsFor().Seconds())
 	n.Absolute = int64(q.client.AbsoluteFor().Seconds())
 	if !slices.Contains(q.client.GrantTypes, oauth.GrantRefresh) {
 		n.Absolute = int64((q.client.CodeFor() + q.client.AccessFor()).Seconds())
@@ -139,10 +140,19 @@ func asker(_ context.Context, h *Handler, q *request) error {
 	return nil
 }
 
-// session notes what the browser's session has proved before.
+// session notes what the browser's session has proved before. One that is too old for this client proves nothing to it: the person signs in anew,
+// in the same session, which others go on with.
 func session(_ context.Context, h *Handler, q *request) error {
-	if h.Session != nil {
-		q.journey.Session = h.Session(q.http)
+	if h.Session == nil {
+		return nil
+	}
+	s := h.Session(q.http)
+	if s == nil {
+		return nil
+	}
+	q.journey.Session = s.ID
+	if q.client.Outlived(s, q.now) {
+		q.journey.Login, q.note.Login = true, true
 	}
 	return nil
 }

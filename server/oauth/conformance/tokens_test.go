@@ -119,8 +119,15 @@ func TestS032_Introspection(t *testing.T) {
 	}
 }
 
-func TestIntrospection_Signed(t *testing.T) {
-	w := newWorld(t)
+func TestS047_IntrospectionAsJWT(t *testing.T) {
+	w := newWorld(t, func(list []oauth.Client) []oauth.Client {
+		for i := range list {
+			if list[i].ID == "api" {
+				list[i].AnswerAlg = oauth.EdDSA
+			}
+		}
+		return list
+	})
 	token := w.tokens200("web", "scope", "openid api", "resource", "https://api.example")["access_token"].(string)
 	ask := func(token, accept string) *httptest.ResponseRecorder {
 		r := w.as("api", post("/introspect", form("token", token)))
@@ -130,7 +137,8 @@ func TestIntrospection_Signed(t *testing.T) {
 	rec := ask(token, "application/token-introspection+jwt")
 	p := w.payload(rec.Body.String(), tokens.TypeIntrospection)
 	inner, _ := p["token_introspection"].(map[string]any)
-	if rec.Header().Get("Content-Type") != "application/token-introspection+jwt" || p["iss"] != issuer || p["aud"] != "api" || inner["active"] != true || inner["sub"] != ann || p["sub"] != nil || p["exp"] != nil {
+	if rec.Header().Get("Content-Type") != "application/token-introspection+jwt" || p["iss"] != issuer || p["aud"] != "api" || inner["active"] != true || inner["sub"] != ann || p["sub"] != nil || p["exp"] != nil || p["iat"] != float64(w.now().Unix()) ||
+		!strings.HasPrefix(rec.Body.String(), "eyJhbGciOiJFZERTQSI") {
 		t.Errorf("%v %v", rec.Header(), p)
 	}
 	p = w.payload(ask("nonsense", "application/token-introspection+jwt").Body.String(), tokens.TypeIntrospection)

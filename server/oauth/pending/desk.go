@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authentication"
@@ -26,8 +27,8 @@ type Desk struct {
 	Pending       *Store
 	Transient     transient.Store
 	Random        io.Reader
-	Session       func(r *http.Request) string // public id of the browser's session, "" for none
-	Address       func(r *http.Request) string // network address, as limits count it
+	Session       func(r *http.Request) *identity.Session // the browser's live session, nil for none
+	Address       func(r *http.Request) string            // network address, as limits count it
 	// Done shows what became of a request: Approved, Refused or Expired.
 	Done    func(w http.ResponseWriter, r *http.Request, state string)
 	Problem func(w http.ResponseWriter, r *http.Request, status int, id string, cause error)
@@ -120,7 +121,9 @@ func (d *Desk) Start(w http.ResponseWriter, r *http.Request, rec *Record, key st
 	agent := []rune(strings.ToValidUTF8(r.UserAgent(), ""))
 	q.Journey.UserAgent = string(agent[:min(len(agent), 200)])
 	if d.Session != nil {
-		q.Journey.Session = d.Session(r)
+		if s := d.Session(r); s != nil {
+			q.Journey.Session, q.Journey.Login = s.ID, c.Outlived(s, d.Now())
+		}
 	}
 	started, err := d.Authenticator.Begin(r.Context(), q)
 	if err != nil {
