@@ -173,15 +173,21 @@ func TestFloorsForbiddenPairs(t *testing.T) {
 func TestFloorsRoomsStaySmall(t *testing.T) {
 	var all []int
 	for dir, r := range rooms(t) {
-		total := 0
+		total, rows := 0, 0
 		for file, lines := range r.files {
+			if strings.HasPrefix(file, "rule_") { // a row of the room's table: it may have as many as there are rules (decision 101)
+				if rows++; lines > 100 {
+					t.Errorf("%s/%s has %d lines: a rule is small", dir, file, lines)
+				}
+				continue
+			}
 			total += lines
 			all = append(all, lines)
 			if lines > 450 {
 				t.Errorf("%s/%s has %d lines, more than 450: what second idea lives in it?", dir, file, lines)
 			}
 		}
-		if total > 1300 || len(r.files) > 12 {
+		if total > 1300 || len(r.files)-rows > 12 {
 			t.Errorf("%s has %d lines in %d files, more than about 1,200 in 12: split it by noun", dir, total, len(r.files))
 		}
 	}

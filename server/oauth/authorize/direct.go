@@ -9,7 +9,6 @@ import (
 
 	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/pushed"
 	"github.com/stile-id/stile/server/oauth/tokens"
 	"github.com/stile-id/stile/server/oauth/wire"
@@ -37,26 +36,6 @@ func (h *Handler) Native(r *http.Request, c *oauth.Client, p wire.Params, jkt st
 	}
 	q.journey.Native = true
 	return oauth.Request{Flow: q.flow, Journey: q.journey}, nil
-}
-
-// firstParty lets only apps of the same house ask people by themselves, and of these the ones whose settings say so.
-func firstParty(_ context.Context, _ *Handler, q *request) error { return FirstParty(q.client) }
-
-// FirstParty refuses every client that may not ask people by itself.
-func FirstParty(c *oauth.Client) error {
-	if !c.FirstParty || !c.Challenge {
-		return oauth.Fail(oauth.UnauthorizedClient, "The client may not ask people by itself.")
-	}
-	return nil
-}
-
-// noRedirect: an app is answered directly. A redirect URI that it names is for the browser it may have to open later.
-func noRedirect(_ context.Context, _ *Handler, q *request) error {
-	if uri := q.params.Get("redirect_uri"); uri != "" && !client.Allowed(q.client.Redirects, uri) {
-		return oauth.Fail(oauth.InvalidRequest, "The redirect_uri is not one of the client's.")
-	}
-	q.note.Redirect, q.note.State = answered, q.params.Get("state")
-	return nil
 }
 
 func forWeb(p wire.Params) [][2]string {

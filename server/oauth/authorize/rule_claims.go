@@ -3,11 +3,9 @@ package authorize
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/stile-id/stile/server/oauth"
-	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
 // maxNames bounds the claims parameter: how many claims it may name.
@@ -75,55 +73,3 @@ func names(m map[string]*named) []string {
 	slices.Sort(out)
 	return out
 }
-
-// acrValues adds voluntary acrs, in order of preference, and what the client's settings demand whatever the request says.
-func acrValues(_ context.Context, _ *Handler, q *request) error {
-	for _, a := range q.params.Words("acr_values") {
-		if len(a) <= 200 && !slices.Contains(q.journey.ACR, a) && len(q.journey.ACR) < 20 {
-			q.journey.ACR = append(q.journey.ACR, a)
-		}
-	}
-	if len(q.journey.ACR) == 0 && len(q.journey.EssentialACR) == 0 {
-		q.journey.ACR = q.client.DefaultACR
-	}
-	if len(q.client.ACR) > 0 {
-		if len(q.journey.EssentialACR) == 0 {
-			q.journey.EssentialACR = q.client.ACR
-		} else {
-			q.journey.EssentialACR = slices.DeleteFunc(slices.Clone(q.journey.EssentialACR), func(a string) bool { return !slices.Contains(q.client.ACR, a) })
-			if len(q.journey.EssentialACR) == 0 {
-				return errUnmet
-			}
-		}
-	}
-	q.note.Essential = q.journey.EssentialACR
-	return nil
-}
-
-var (
-	errUnmet    = oauth.Fail(oauth.Unmet, "The assurance asked for cannot be reached here.")
-	errRedirect = errors.New("authorize: not one of the client's redirect URIs")
-)
-
-// pickFlow chooses the flow: prompt=create has its own; an essential acr picks the first listed flow that accepts it; else the default.
-func pickFlow(_ context.Context, h *Handler, q *request) error {
-	f := q.client.Flows
-	candidates := append([]string{f.Default}, f.Others...)
-	if q.create {
-		candidates = []string{f.Create}
-	}
-	if len(q.journey.EssentialACR) == 0 {
-		q.flow = candidates[0]
-		return nil
-	}
-	for _, c := range candidates {
-		accepted := h.Accepts(c)
-		if c != "" && slices.ContainsFunc(q.journey.EssentialACR, func(a string) bool { return slices.Contains(accepted, a) }) {
-			q.flow = c
-			return nil
-		}
-	}
-	return errUnmet
-}
-
-func isToken(err error) bool { return errors.Is(err, tokens.ErrToken) }
