@@ -2,8 +2,9 @@ package authorize
 
 import (
 	"context"
-	"github.com/stile-id/stile/server/oauth"
 	"slices"
+
+	"github.com/stile-id/stile/server/oauth"
 )
 
 var errUnmet = oauth.Fail(oauth.Unmet, "The assurance asked for cannot be reached here.")

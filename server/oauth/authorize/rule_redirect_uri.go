@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"context"
+	"errors"
 
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
