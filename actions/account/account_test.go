@@ -136,11 +136,11 @@ func TestSessions(t *testing.T) {
 // TestConsents: withdraws what the account allowed one client, tells the person, and changes nothing for a client that is not in the list.
 func TestConsents(t *testing.T) {
 	ann := at.Account("ann")
-	p := &at.People{Accounts: []*identity.Account{ann}, Allowed: []identity.Consent{{Account: "ann", Client: "shop", Scope: []string{"openid"}}, {Account: "ann", Client: "gone"}, {Account: "bob", Client: "bank"}}}
+	p := &at.People{Accounts: []*identity.Account{ann}, Allowed: []identity.Consent{{Account: "ann", Client: "shop", Scope: []string{"openid"}}, {Account: "ann", Client: "gone", Scope: []string{"stile:details:abc", "openid"}}, {Account: "bob", Client: "bank"}}}
 	name := func(_ context.Context, id string) string { return map[string]string{"shop": "Acme Shop"}[id] }
 	s := at.New(t, account.Consents(p, name), `{}`, at.View{Account: ann})
 	r := at.Asks(t, s.Enter(), "")
-	if len(r.Prompt.Rows) != 2 || !r.Prompt.Offers("withdraw", "shop") || r.Prompt.Offers("withdraw", "bank") || r.Prompt.Rows[0].Title != "Acme Shop" || r.Prompt.Rows[1].Title != "gone" {
+	if len(r.Prompt.Rows) != 2 || !r.Prompt.Offers("withdraw", "shop") || r.Prompt.Offers("withdraw", "bank") || r.Prompt.Rows[0].Title != "Acme Shop" || r.Prompt.Rows[1].Title != "gone" || len(r.Prompt.Rows[1].Lines) != 3 || r.Prompt.Rows[1].Lines[0].Key != "consents.details" {
 		raw, _ := json.Marshal(r.Prompt)
 		t.Errorf("%s", raw)
 	}

@@ -2,6 +2,8 @@ package account
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/stile-id/stile/engine/action"
@@ -78,7 +80,11 @@ func allowed(c identity.Consent, title string) action.Row {
 	if title == "" {
 		row.Title = c.Client
 	}
-	for _, s := range c.Scope {
+	scopes := slices.DeleteFunc(slices.Clone(c.Scope), func(s string) bool { return strings.HasPrefix(s, identity.ConsentToDetails) })
+	if len(scopes) < len(c.Scope) {
+		row.Lines = append(row.Lines, action.T("consents.details"))
+	}
+	for _, s := range scopes {
 		row.Lines = append(row.Lines, action.ScopeText(s))
 	}
 	row.Lines = append(row.Lines, action.T("consents.since", "date", c.At.UTC().Format("2006-01-02")))

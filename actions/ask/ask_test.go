@@ -158,6 +158,21 @@ func TestConsent(t *testing.T) {
 	if got := strings.Join(shown, " "); got != "scope.openid<nil> details.payment<nil> detail.amount12 detail.to.ibanDE1 detail.to.namesAnn, Bob" {
 		t.Errorf("shown: %s", got)
 	}
+	// Details of types that are remembered are asked about once, while they are the same.
+	remembered := func(names ...string) *at.Step {
+		return at.New(t, ask.Consent(p), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "shop", Consent: "ask", Scopes: []string{"openid"}, Remembered: names,
+			Details: json.RawMessage(`[{"type":"calendar","days":7}]`)}})
+	}
+	asked := remembered(identity.ConsentToDetails + "a")
+	at.Asks(t, asked.Enter(), "")
+	w := at.Want(t, asked.Press(""), "allowed").Writes[0].(identity.PutConsent).Consent
+	if strings.Join(w.Scope, " ") != "openid stile:details:a" {
+		t.Errorf("remembered: %+v", w)
+	}
+	p.Allowed[0].Scope = append(p.Allowed[0].Scope, w.Scope...)
+	at.Want(t, remembered(identity.ConsentToDetails+"a").Enter(), "allowed")
+	at.Asks(t, remembered(identity.ConsentToDetails+"a", identity.ConsentToDetails+"b").Enter(), "")
+	at.Asks(t, remembered().Enter(), "")
 	// A scope that holds once is asked about though it was allowed before, and is not remembered; its value is told for the words about its kind.
 	once := at.New(t, ask.Consent(p), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "shop", Consent: "ask", Scopes: []string{"openid", "payment:12"}, Once: []string{"payment:12"}}})
 	if l := at.Asks(t, once.Enter(), "").Prompt.Rows[1].Lines[0]; l.Key != "scope.payment:12" || l.Args["value"] != "12" {

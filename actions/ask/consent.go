@@ -31,12 +31,13 @@ func Consent(d identity.Directory) action.Action {
 			r := t.View.Request()
 			allowed := action.Result{Outcome: "allowed", Output: Consented{Scope: r.Scopes}, Evidence: []verdict.Evidence{{
 				Method: "consent", Facts: verdict.Set(verdict.Consented), Subject: t.View.SubjectID(), At: t.Now}}}
-			if t.Input == nil && r.Consent != "always" && len(r.Details) == 0 && len(r.Once) == 0 { // details are asked about each time, and so is what holds once
+			// Details are asked about each time unless their types are remembered, and so is a scope that holds once.
+			if t.Input == nil && r.Consent != "always" && (len(r.Details) == 0 || len(r.Remembered) > 0) && len(r.Once) == 0 {
 				before, err := d.Consent(ctx, t.View.SubjectID(), r.Client)
 				if err != nil && !errors.Is(err, identity.ErrNotFound) {
 					return action.Result{}, err
 				}
-				if err == nil && !slices.ContainsFunc(r.Scopes, func(s string) bool { return !slices.Contains(before.Scope, s) }) {
+				if err == nil && !slices.ContainsFunc(slices.Concat(r.Scopes, r.Remembered), func(s string) bool { return !slices.Contains(before.Scope, s) }) {
 					return allowed, nil
 				}
 			}
@@ -50,7 +51,7 @@ func Consent(d identity.Directory) action.Action {
 				return action.Result{Outcome: "refused"}, nil
 			}
 			lasting := slices.DeleteFunc(slices.Clone(r.Scopes), func(s string) bool { return slices.Contains(r.Once, s) })
-			allowed.Writes = []identity.Write{identity.PutConsent{Consent: identity.Consent{Account: t.View.SubjectID(), Client: r.Client, Scope: lasting, At: t.Now}}}
+			allowed.Writes = []identity.Write{identity.PutConsent{Consent: identity.Consent{Account: t.View.SubjectID(), Client: r.Client, Scope: append(lasting, r.Remembered...), At: t.Now}}}
 			return allowed, nil
 		})
 }

@@ -20,6 +20,9 @@ type Session struct {
 	Address  string    // network address it was made from
 }
 
+// ConsentToDetails begins the names by which authorization details stand among the scopes of a consent. No client's scope begins so.
+const ConsentToDetails = "stile:details:"
+
 // Consent is what a person allowed a client before, kept per account and client.
 type Consent struct {
 	Account string

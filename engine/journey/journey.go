@@ -51,6 +51,7 @@ type Request struct {
 	UserAgent    string          `json:"user_agent,omitempty"` // at most 200 characters
 	Session      string          `json:"session,omitempty"`    // public id of the session the browser came with; its evidence is read, aged, by session.check
 	Details      json.RawMessage `json:"authorization_details,omitempty"`
+	Remembered   []string        `json:"remembered,omitempty"` // names by which a consent to all of Details is remembered; none: they are asked about each time
 	Theme        string          `json:"theme,omitempty"`
 	Native       bool            `json:"native,omitempty"`  // walked by an app without a browser: each answer rotates the binding, and what needs a browser is not answered
 	Approve      *Approve        `json:"approve,omitempty"` // what waits elsewhere for the person's word

@@ -11,6 +11,6 @@ func richDetails(_ context.Context, h *Handler, q *request) (err error) {
 		return nil
 	}
 	q.note.Details, err = h.Details.Read(text, q.client.Details)
-	q.journey.Details = q.note.Details
+	q.journey.Details, q.journey.Remembered = q.note.Details, h.Details.Remembered(q.note.Details)
 	return err
 }

@@ -4,6 +4,8 @@ package details
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/foreign"
 )
@@ -23,8 +26,9 @@ type Settings map[string]Type
 
 // Type is one type of authorization details.
 type Type struct {
-	About  string         `json:"about,omitempty" jsonschema_description:"What it lets a client do, for whoever reads the settings. People see the words details.<type> of the theme."`
-	Schema oauth.Document `json:"schema" jsonschema:"required,type=object" jsonschema_description:"JSON Schema of the details beside type. Members it does not name are refused."`
+	About    string         `json:"about,omitempty" jsonschema_description:"What it lets a client do, for whoever reads the settings. People see the words details.<type> of the theme."`
+	Schema   oauth.Document `json:"schema" jsonschema:"required,type=object" jsonschema_description:"JSON Schema of the details beside type. Members it does not name are refused."`
+	Remember bool           `json:"remember,omitempty" jsonschema_description:"What a person allowed is not asked about again while it is exactly the same. Default: it is asked about each time; leave it so where it moves money."`
 }
 
 // Bounds of what is read, so that all of it can be shown to a person.
@@ -37,14 +41,17 @@ const (
 )
 
 // Types are the types, ready to judge.
-type Types struct{ compiled map[string]*jsonschema.Schema }
+type Types struct {
+	compiled map[string]*jsonschema.Schema
+	remember map[string]bool
+}
 
 // ErrSettings: a declared type cannot be used.
 var ErrSettings = errors.New("authorization details")
 
 // New compiles the schemas. They are closed: members they do not name are refused. They may refer to nothing outside themselves.
 func New(s Settings) (*Types, error) {
-	t := &Types{compiled: map[string]*jsonschema.Schema{}}
+	t := &Types{compiled: map[string]*jsonschema.Schema{}, remember: map[string]bool{}}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		c, err := compile(name, s[name])
@@ -52,7 +59,7 @@ func New(s Settings) (*Types, error) {
 			problems = append(problems, fmt.Errorf("%w: type %q: %w", ErrSettings, name, err))
 			continue
 		}
-		t.compiled[name] = c
+		t.compiled[name], t.remember[name] = c, s[name].Remember
 	}
 	return t, errors.Join(problems...)
 }
@@ -93,6 +100,28 @@ var (
 	errDetails = oauth.Fail(oauth.InvalidDetails, "The authorization_details are malformed, of an unknown type, or more than what is allowed.")
 	errSize    = oauth.Fail(oauth.InvalidDetails, "The authorization_details are too long to be shown.")
 )
+
+// Remembered names what a consent to these details is remembered by, one name each: the same for the same details, however they are written. It is nil when any of them
+// is of a type that is asked about each time. text is what Read returned.
+func (t *Types) Remembered(text json.RawMessage) []string {
+	var list []map[string]any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if d.Decode(&list) != nil {
+		return nil
+	}
+	var out []string
+	for _, o := range list {
+		name, _ := o["type"].(string)
+		whole, err := json.Marshal(o) // members in order
+		if err != nil || !t.remember[name] {
+			return nil
+		}
+		sum := sha256.Sum256(whole)
+		out = append(out, identity.ConsentToDetails+base64.RawURLEncoding.EncodeToString(sum[:]))
+	}
+	return out
+}
 
 // Read reads the parameter: a list of objects of types that the client may use. What comes back is written in one form.
 func (t *Types) Read(text string, allowed []string) (json.RawMessage, error) {

@@ -2,9 +2,11 @@ package details_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/details"
 )
@@ -89,4 +91,39 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%s became %s", text, got)
 		}
 	})
+}
+
+// TestS042_Remembered: a consent to details is remembered for exactly these, however they are written, and for none when one of them is asked about each time.
+func TestS042_Remembered(t *testing.T) {
+	open := json.RawMessage(`{"type":"object","properties":{"days":{"type":"number"},"who":{"type":"string"}}}`)
+	types, err := details.New(details.Settings{"calendar": {Schema: oauth.Document(open), Remember: true}, "payment": {Schema: oauth.Document(open)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(text string) []string {
+		t.Helper()
+		read, err := types.Read(text, []string{"calendar", "payment"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return types.Remembered(read)
+	}
+	first := names(`[{"type":"calendar","days":7,"who":"ann"}]`)
+	if len(first) != 1 || !strings.HasPrefix(first[0], identity.ConsentToDetails) {
+		t.Fatalf("%q", first)
+	}
+	if again := names(` [ { "who" : "ann" , "days":7, "type":"calendar"} ]`); !slices.Equal(first, again) {
+		t.Errorf("written otherwise: %q and %q", first, again)
+	}
+	for _, other := range []string{`[{"type":"calendar","days":8,"who":"ann"}]`, `[{"type":"calendar","days":7}]`, `[{"type":"calendar","days":7,"who":"Ann"}]`} {
+		if slices.Equal(first, names(other)) {
+			t.Errorf("%s is taken for the first", other)
+		}
+	}
+	if got := names(`[{"type":"calendar","days":7,"who":"ann"},{"type":"payment","days":7}]`); got != nil {
+		t.Errorf("beside one that is asked about each time: %q", got)
+	}
+	if got := types.Remembered(nil); got != nil {
+		t.Errorf("nothing: %q", got)
+	}
 }
