@@ -95,8 +95,8 @@ func FuzzRead(f *testing.F) {
 
 // TestS042_Remembered: a consent to details is remembered for exactly these, however they are written, and for none when one of them is asked about each time.
 func TestS042_Remembered(t *testing.T) {
-	open := json.RawMessage(`{"type":"object","properties":{"days":{"type":"number"},"who":{"type":"string"}}}`)
-	types, err := details.New(details.Settings{"calendar": {Schema: oauth.Document(open), Remember: true}, "payment": {Schema: oauth.Document(open)}})
+	open := oauth.Document(`{"type":"object","properties":{"days":{"type":"number"},"who":{"type":"string"}}}`)
+	types, err := details.New(details.Settings{"calendar": {Schema: open, Remember: true}, "payment": {Schema: open}})
 	if err != nil {
 		t.Fatal(err)
 	}
