@@ -2,6 +2,7 @@ package trail
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/stile-id/stile/engine/settings"
@@ -39,12 +40,7 @@ func (t *Turn) Settle() {
 		for k := range e.Calls {
 			e.Calls[k].Path, e.Calls[k].Failed = cut(e.Calls[k].Path, maxField), cut(e.Calls[k].Failed, maxField)
 		}
-		for k, v := range e.Vars {
-			e.Vars[k] = t.value(v)
-		}
-		for k, v := range e.Claims {
-			e.Claims[k] = t.value(v)
-		}
+		e.Vars, e.Claims = t.values(e.Vars), t.values(e.Claims)
 		for k := range e.Hooks {
 			h := &e.Hooks[k]
 			h.settle(len(e.Calls) > 0 && e.Use != "decide" && e.Use != "switch")
@@ -60,6 +56,24 @@ func withheld(why string) json.RawMessage { return json.RawMessage(`{"(not kept)
 
 // Withheld reports whether a value was left out of the trail.
 func Withheld(v json.RawMessage) bool { return strings.HasPrefix(string(v), `{"(not kept)":`) }
+
+// values cuts what is too large out of a copy: the map may be a step's own settings, which other journeys read at the same time.
+func (t *Turn) values(m map[string]json.RawMessage) map[string]json.RawMessage {
+	var out map[string]json.RawMessage
+	for k, v := range m {
+		if len(v) <= maxValue {
+			continue
+		}
+		if out == nil {
+			out = maps.Clone(m)
+		}
+		out[k] = t.value(v)
+	}
+	if out == nil {
+		return m
+	}
+	return out
+}
 
 func (t *Turn) value(v json.RawMessage) json.RawMessage {
 	if len(v) > maxValue {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stile-id/stile/engine/action"
@@ -122,4 +123,30 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d bytes", len(out))
 		}
 	})
+}
+
+// TestSettle_LeavesWhatItWasGiven: claims and vars may be a step's own settings, which other journeys read while a trail is kept.
+func TestSettle_LeavesWhatItWasGiven(t *testing.T) {
+	large := json.RawMessage(`"` + strings.Repeat("x", 64<<10) + `"`)
+	shared := map[string]json.RawMessage{"a": json.RawMessage(`1`), "b": large}
+	var readers sync.WaitGroup
+	readers.Go(func() {
+		for range 1000 {
+			for k, v := range shared {
+				_, _ = k, v
+			}
+		}
+	})
+	for range 100 {
+		turn := &trail.Turn{Entries: []trail.Entry{{Claims: shared, Vars: shared}}}
+		turn.Settle()
+		e := turn.Entries[0]
+		if !turn.Cut || !trail.Withheld(e.Claims["b"]) || !trail.Withheld(e.Vars["b"]) || string(e.Claims["a"]) != "1" {
+			t.Fatalf("kept: %s", e.Claims["a"])
+		}
+	}
+	readers.Wait()
+	if string(shared["b"]) != string(large) {
+		t.Error("what was given has changed")
+	}
 }

@@ -109,7 +109,7 @@ func behind(t *testing.T, change ...string) *wiki {
 	_ = l.Close()
 	w.product = serveText(t, t.TempDir(), func(base, listen string) string {
 		clients := strings.NewReplacer("https://wiki.example.com", w.base, "    first_party: true\n", "    first_party: true\n    allow_private: true\n").Replace(onlyBlock(t, guide, "yaml"))
-		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\n%s%s", base, listen, around, clients)
+		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\nhooks: { deadline: 5s }\n%s%s", base, listen, around, clients)
 	})
 	w.server = w.product.base
 	software := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -59,7 +59,7 @@ func TestS076_TokenHandler(t *testing.T) {
 	}))
 	t.Cleanup(api.Close)
 	p := serveText(t, t.TempDir(), func(base, listen string) string {
-		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\n%s%s", base, listen, around, fmt.Sprintf(spaSettings, base, api.URL))
+		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\nhooks: { deadline: 5s }\n%s%s", base, listen, around, fmt.Sprintf(spaSettings, base, api.URL))
 	})
 	v := visit(t, p.base)
 	call := func(v *visitor, method, path, body string, change ...func(*http.Request)) answer {

@@ -90,7 +90,7 @@ func TestGuide_ZeroTrustAPI(t *testing.T) {
 	t.Setenv("EDGE_SECRET", "edge-secret-of-a-test")
 	t.Setenv("SHOP_SECRET", "shop-secret-of-a-test")
 	p := serveText(t, t.TempDir(), func(base, listen string) string {
-		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\n%s%s", base, listen, around, onlyBlock(t, guide, "yaml"))
+		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\nhooks: { deadline: 5s }\n%s%s", base, listen, around, onlyBlock(t, guide, "yaml"))
 	})
 	seen := make(chan http.Header, 10)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

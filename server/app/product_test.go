@@ -116,6 +116,7 @@ data: data
 flows: flows
 %[3]s
 password: { memory: 64, iterations: 1, waiting: 1000 }
+hooks: { deadline: 5s }
 limits: { failures: { burst: 0, per: 1m }, mail: { burst: 0, per: 1m } }
 clients:
   - id: app
