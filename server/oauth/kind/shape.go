@@ -9,6 +9,7 @@ import (
 
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/encrypt"
 	"github.com/stile-id/stile/server/oauth/foreign"
 )
 
@@ -28,7 +29,7 @@ type draft struct {
 
 // rules is the whole treatment of metadata, in order; later rules rely on what earlier ones settled.
 func rules() []func(*draft) error {
-	return []func(*draft) error{lengths, people, pages, application, grants, responses, method, redirects, keys, algorithms, subjects, scopes, details, binding, certificate, logout, requests, backchannel, demands}
+	return []func(*draft) error{lengths, people, pages, application, grants, responses, method, redirects, keys, algorithms, encryption, subjects, scopes, details, binding, certificate, logout, requests, backchannel, demands}
 }
 
 // Shape applies them. It changes nothing in metadata that have their form already.
@@ -257,6 +258,49 @@ func algorithms(d *draft) error {
 	return nil
 }
 
+// encryption checks what is encrypted to the client after it was signed (OpenID Connect Dynamic Client Registration §2). Keys that are written
+// out are looked at now, those that the client publishes whenever something is encrypted. Userinfo is never encrypted unsigned: anybody could
+// have encrypted it to a public key.
+func encryption(d *draft) error {
+	for _, x := range []struct {
+		what     string
+		alg, enc *string
+	}{{"id_token", &d.IDTokenEncAlg, &d.IDTokenEnc}, {"userinfo", &d.UserinfoEncAlg, &d.UserinfoEnc}} {
+		alg, enc := x.what+"_encrypted_response_alg", x.what+"_encrypted_response_enc"
+		if *x.alg == "" {
+			if *x.enc != "" {
+				return Bad(enc, "it needs "+alg+".")
+			}
+			continue
+		}
+		if !slices.Contains(encrypt.Algorithms(), *x.alg) {
+			return Bad(alg, "it is not offered to this client.")
+		}
+		if *x.enc == "" {
+			*x.enc = encrypt.Encodings()[0]
+		}
+		if !slices.Contains(encrypt.Encodings(), *x.enc) {
+			return Bad(enc, "it is not offered to this client.")
+		}
+		if !d.opens(*x.alg) {
+			return Bad(alg, "it needs jwks_uri, or jwks with a key to encrypt to: RSA from 2048 bits for RSA-OAEP-256, EC on P-256 for ECDH-ES.")
+		}
+	}
+	if d.UserinfoEncAlg != "" && d.UserinfoAlg == "" {
+		d.UserinfoAlg = d.IDTokenAlg
+	}
+	return nil
+}
+
+// opens reports whether the client has said where its keys are, and has one there for the algorithm as far as that can be seen now.
+func (d *draft) opens(alg string) bool {
+	if len(d.JWKS) == 0 {
+		return d.JWKSURI != ""
+	}
+	keys, err := foreign.ReadKeys(d.JWKS, true)
+	return err == nil && encrypt.Pick(keys, alg) != nil
+}
+
 func subjects(d *draft) error {
 	if d.SubjectType == "" {
 		d.SubjectType = oauth.SubjectPublic
@@ -387,6 +431,7 @@ func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
 		Profile:     k.Profile, TLSBound: m.TLSBound, RequestAlg: m.RequestAlg, RequestURIs: m.RequestURIs, ResponseAlg: m.ResponseAlg, Redirects: m.RedirectURIs, LogoutURIs: m.LogoutURIs,
 		SubjectType: m.SubjectType, SectorURI: m.SectorURI, BackLogout: m.BackLogout, BackSession: m.BackSession, FrontLogout: m.FrontLogout, FrontSession: m.FrontSession,
 		GrantTypes: m.GrantTypes, Responses: m.ResponseTypes, Flows: k.Flows, Format: k.Format, IDTokenAlg: m.IDTokenAlg, UserinfoAlg: m.UserinfoAlg, AnswerAlg: m.AnswerAlg,
+		IDTokenEncAlg: m.IDTokenEncAlg, IDTokenEnc: m.IDTokenEnc, UserinfoEncAlg: m.UserinfoEncAlg, UserinfoEnc: m.UserinfoEnc,
 		Consent: k.Consent, Theme: k.Theme, Lifetimes: k.Lifetimes, MaxAge: m.MaxAge, DefaultACR: m.ACR, Resources: k.Resources, Details: m.Details}
 	for _, s := range strings.Fields(m.Scope) {
 		if s == "offline_access" {
