@@ -181,6 +181,21 @@ func TestConsent(t *testing.T) {
 	if w := at.Want(t, once.Press(""), "allowed").Writes[0].(identity.PutConsent).Consent; strings.Join(w.Scope, " ") != "openid" {
 		t.Errorf("remembered: %+v", w)
 	}
+	// The policy and the terms are links where the client has them, in that order; without them there is nothing.
+	if l := at.Asks(t, consent("bank", "ask", "openid").Enter(), "").Prompt.Links; len(l) != 0 {
+		t.Errorf("%+v", l)
+	}
+	for _, x := range []struct{ policy, tos, want string }{{"https://bank.example/p", "https://bank.example/t", "consent.policy https://bank.example/p consent.terms https://bank.example/t"},
+		{"https://bank.example/p", "", "consent.policy https://bank.example/p"}, {"", "https://bank.example/t", "consent.terms https://bank.example/t"}} {
+		linked := at.New(t, ask.Consent(p), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "bank", Consent: "ask", Scopes: []string{"openid"}, PolicyURI: x.policy, TosURI: x.tos}})
+		var got []string
+		for _, l := range at.Asks(t, linked.Enter(), "").Prompt.Links {
+			got = append(got, l.Label.Key, l.URL)
+		}
+		if strings.Join(got, " ") != x.want {
+			t.Errorf("%q", got)
+		}
+	}
 	s := consent("bank", "ask", "openid")
 	at.Asks(t, s.Enter(), "")
 	at.Want(t, s.Press("refuse"), "refused")

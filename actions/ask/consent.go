@@ -7,6 +7,7 @@ import (
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
+	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -42,7 +43,7 @@ func Consent(d identity.Directory) action.Action {
 				}
 			}
 			if t.Input == nil {
-				p := consentPrompt(r.ClientName, r.Scopes)
+				p := consentPrompt(r)
 				rows, err := detailRows(r.Details)
 				p.Rows = append(p.Rows, rows...)
 				return action.Result{Prompt: p}, err
@@ -56,13 +57,19 @@ func Consent(d identity.Directory) action.Action {
 		})
 }
 
-func consentPrompt(client string, scopes []string) *action.Prompt {
+func consentPrompt(r journey.Request) *action.Prompt {
 	yes := action.T("consent.allow")
-	p := &action.Prompt{Title: action.T("consent.title", "client", client), Submit: &yes, Browser: true,
+	p := &action.Prompt{Title: action.T("consent.title", "client", r.ClientName), Submit: &yes, Browser: true,
 		Equal: &action.Button{Name: "refuse", Label: action.T("consent.refuse")}}
-	for _, s := range scopes {
+	for _, s := range r.Scopes {
 		p.Rows = append(p.Rows, action.Row{Lines: []action.Text{action.ScopeText(s)}})
 	}
 	p.Body = []action.Text{action.T("consent.stop")}
+	if r.PolicyURI != "" {
+		p.Links = append(p.Links, action.Link{URL: r.PolicyURI, Label: action.T("consent.policy")})
+	}
+	if r.TosURI != "" {
+		p.Links = append(p.Links, action.Link{URL: r.TosURI, Label: action.T("consent.terms")})
+	}
 	return p
 }

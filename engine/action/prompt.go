@@ -19,7 +19,8 @@ type Prompt struct {
 	Equal   *Button   `json:"equal,omitempty"`   // a second button equal to the primary, same row (consent: do not allow)
 	Problem []Problem `json:"problem,omitempty"` // after an error
 	Notice  *Notice   `json:"notice,omitempty"`
-	Rows    []Row     `json:"rows,omitempty"` // things listed with their own buttons: passkeys, sessions, scopes
+	Rows    []Row     `json:"rows,omitempty"`  // things listed with their own buttons: passkeys, sessions, scopes
+	Links   []Link    `json:"links,omitempty"` // pages of others to read before answering; they open beside this one
 	Passkey *Ceremony `json:"passkey,omitempty"`
 	Leave   *Leave    `json:"leave,omitempty"`
 	// Signal tells the browser what became of passkeys: a method of PublicKeyCredential and its options (WebAuthn Level 3 §5.1.10).
@@ -113,6 +114,12 @@ type Row struct {
 	Title   string   `json:"title"`
 	Lines   []Text   `json:"lines,omitempty"`
 	Buttons []Button `json:"buttons,omitempty"`
+}
+
+// Link leads to a page of somebody else's. Nothing of that page is ever loaded into ours, and nobody fetches it but the person.
+type Link struct {
+	URL   string `json:"url"` // https; pages leave out what is anything else
+	Label Text   `json:"label"`
 }
 
 // Problem is what is wrong with the answer given: a field's, or, with Field "", the whole form's.

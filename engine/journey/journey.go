@@ -35,6 +35,8 @@ type Journey struct {
 type Request struct {
 	Client       string          `json:"client,omitempty"`
 	ClientName   string          `json:"client_name,omitempty"`
+	PolicyURI    string          `json:"policy_uri,omitempty"` // the client's privacy policy and terms: https, shown as links and never fetched
+	TosURI       string          `json:"tos_uri,omitempty"`
 	Scopes       []string        `json:"scopes,omitempty"`
 	Once         []string        `json:"once,omitempty"`          // scopes among them that are asked about each time and not remembered
 	ACR          []string        `json:"acr,omitempty"`           // voluntary, in order of preference

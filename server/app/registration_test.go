@@ -112,3 +112,55 @@ func TestS110_RegistrationOnEveryStore(t *testing.T) {
 		}
 	})
 }
+
+// TestS023_S110_PolicyAndTermsAreLinks: whoever is asked what an app may have can read its policy and terms first, of clients of the settings and
+// of those that registered. They are links and nothing more: the page loads nothing of others', not even a logo that was registered.
+func TestS023_S110_PolicyAndTermsAreLinks(t *testing.T) {
+	const policy, terms, logo = "https://rp.example/privacy?a=1&b=2'", "https://rp.example/terms", "https://rp.example/logo.png"
+	p := serveText(t, t.TempDir(), func(base, listen string) string {
+		text := strings.Replace(productSettings(base, listen, ""), "providers:\n", `  - id: shop
+    auth: none
+    policy_uri: "`+policy+`"
+    tos_uri: `+terms+`
+    redirect_uris: ["com.example.shop:/cb"]
+    flows: { default: signin }
+  - id: plain
+    auth: none
+    redirect_uris: ["com.example.plain:/cb"]
+    flows: { default: signin }
+providers:
+`, 1)
+		return text + "registration: { open: app, kinds: { app: { flows: { default: signin }, scopes: [openid] } } }\n"
+	})
+	s, m := sendJSON(t, "POST", p.base+"/register", "", `{"redirect_uris":["https://rp.example/cb"],"policy_uri":"`+policy+`","tos_uri":"`+terms+`","logo_uri":"`+logo+`"}`)
+	if s != http.StatusCreated || m["policy_uri"] != policy || m["tos_uri"] != terms || m["logo_uri"] != logo {
+		t.Fatalf("%d %v", s, m)
+	}
+	link := func(address, label string) string {
+		return `<a href="` + address + `" target="_blank" rel="noopener noreferrer">` + label + `<span class="hide">`
+	}
+	for _, x := range []struct {
+		id, redirect string
+		links        int
+	}{{"shop", "com.example.shop:/cb", 2}, {m["client_id"].(string), "https://rp.example/cb", 2}, {"plain", "com.example.plain:/cb", 0}} {
+		v := visit(t, p.base)
+		v.begin("client_id", x.id, "redirect_uri", x.redirect, "scope", "openid")
+		if strings.Contains(v.page, "rp.example") {
+			t.Errorf("%s: before anything is asked: %s", x.id, v.page)
+		}
+		v.post("identifier", "ann@example.com")
+		v.post("password", secret)
+		if !strings.Contains(v.page, `data-prompt="ask.consent"`) {
+			t.Fatalf("%s: %s", x.id, v.page)
+		}
+		if x.links > 0 && (!strings.Contains(v.page, link("https://rp.example/privacy?a=1&amp;b=2%27", "Privacy policy")) || !strings.Contains(v.page, link(terms, "Terms of service"))) {
+			t.Errorf("%s: %s", x.id, v.page)
+		}
+		if strings.Count(v.page, "rp.example") != x.links || strings.Count(v.page, "_blank") != x.links || strings.Contains(v.page, "<img") {
+			t.Errorf("%s: the page speaks of others otherwise: %s", x.id, v.page)
+		}
+		if to := v.post(); !strings.Contains(to, "code=") {
+			t.Errorf("%s: %s", x.id, to)
+		}
+	}
+}

@@ -64,6 +64,8 @@ const (
 type Client struct {
 	ID             string    `json:"id" jsonschema:"required" jsonschema_description:"The client_id. Letters, digits and . _ ~ - ; never shaped like an account's id."`
 	Name           string    `json:"name,omitempty" jsonschema_description:"What people see."`
+	PolicyURI      string    `json:"policy_uri,omitempty" jsonschema_description:"An https address of the app's privacy policy; a link where people are asked what the app may have. Never fetched."`
+	TosURI         string    `json:"tos_uri,omitempty" jsonschema_description:"An https address of the app's terms of service, shown beside it."`
 	Secrets        []string  `json:"secrets,omitempty" jsonschema_description:"SHA-256 of each generated secret that is valid now, in hex. Several while a secret is being exchanged."`
 	Auth           string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post,enum=private_key_jwt,enum=tls_client_auth,enum=self_signed_tls_client_auth" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
 	AuthAlg        string    `json:"auth_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=PS256,enum=EdDSA,enum=RS256" jsonschema_description:"private_key_jwt: the only signature taken. Default: all of them, or those of the profile."`

@@ -126,6 +126,23 @@ func TestLanguagesAreTheShippedOnes(t *testing.T) {
 	}
 }
 
+// Links of a client's lead to https alone, whatever a prompt holds, and a page that has none speaks of none.
+func TestS023_LinksAreHTTPS(t *testing.T) {
+	p := made(t, nil)
+	for address, want := range map[string]bool{"https://shop.example/privacy": true, "http://shop.example/privacy": false, "javascript:alert(1)": false, "//shop.example/": false, "https:": false, "": false} {
+		prompt := &action.Prompt{Kind: "ask.consent", Title: action.T("consent.title", "client", "Shop"), Links: []action.Link{{URL: address, Label: action.T("consent.policy")}}}
+		w := httptest.NewRecorder()
+		p.Prompt(w, httptest.NewRequest(http.MethodGet, "/journey/x", nil), web.Page{Prompt: prompt, URL: "/journey/x", Revision: 1})
+		a := find(parsed(t, w.Body.String()), func(e *html.Node) bool { return e.Data == "a" && value(e, "target") == "_blank" })
+		switch {
+		case (a != nil) != want:
+			t.Errorf("%q: %s", address, w.Body)
+		case a != nil && (value(a, "href") != address || value(a, "rel") != "noopener noreferrer" || inside(a) != "Privacy policy (opens in a new tab)"):
+			t.Errorf("%q: %v", address, a.Attr)
+		}
+	}
+}
+
 // A theme of the folder dresses its client's pages and messages; everybody else's stay as they are.
 func TestThemes(t *testing.T) {
 	dir := t.TempDir()

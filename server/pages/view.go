@@ -80,7 +80,9 @@ type promptView struct {
 	Switch                  *actionView
 	Body                    []template.HTML
 	Rows                    []rowView
-	Clauses                 bool // rows that go on with the title's sentence: they have no titles of their own
+	Clauses                 bool   // rows that go on with the title's sentence: they have no titles of their own
+	Links                   []link // each opens beside this page
+	NewTab                  string
 	Leave                   *link
 	Form                    *formView
 	Equal                   *actionView
@@ -164,6 +166,12 @@ func promptOf(page web.Page, s words.Speaker) *promptView {
 		v.Problems = append(v.Problems, line)
 	}
 	v.rows(p, a, s)
+	v.NewTab = s.Key("new-tab")
+	for _, l := range p.Links {
+		if u, err := url.Parse(l.URL); err == nil && u.Scheme == "https" && u.Host != "" {
+			v.Links = append(v.Links, link{URL: l.URL, Label: s.Plain(l.Label)})
+		}
+	}
 	if p.Leave != nil {
 		v.Leave = &link{URL: p.Leave.URL, Label: s.Key("leave.go", "place", p.Leave.Name)}
 	}

@@ -73,6 +73,8 @@ type Provider struct {
 type Request struct {
 	Client       string          `json:"client,omitempty" jsonschema_description:"Id of the client. Default: app."`
 	ClientName   string          `json:"client_name,omitempty" jsonschema_description:"Its name. Default: App."`
+	PolicyURI    string          `json:"policy_uri,omitempty" jsonschema_description:"Its privacy policy, a link where consent is asked."`
+	TosURI       string          `json:"tos_uri,omitempty" jsonschema_description:"Its terms of service, a link beside that."`
 	Scopes       []string        `json:"scopes,omitempty" jsonschema_description:"Default: openid."`
 	ACR          []string        `json:"acr_values,omitempty" jsonschema_description:"Assurances wished for, best first."`
 	EssentialACR []string        `json:"essential_acr,omitempty" jsonschema_description:"Assurances of which one must be reached."`

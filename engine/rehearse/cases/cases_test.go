@@ -51,7 +51,7 @@ cases:
   - name: "true"
     about: a sentence
     given: { accounts: [{ id: bob }] }
-    request: { client: shop, client_name: Shop, scopes: [openid], acr_values: [a], essential_acr: [b], max_age: 0, prompt: none, consent: ask, subject: ann,
+    request: { client: shop, client_name: Shop, policy_uri: "https://shop.example/p", tos_uri: "https://shop.example/t", scopes: [openid], acr_values: [a], essential_acr: [b], max_age: 0, prompt: none, consent: ask, subject: ann,
       login_hint: x, locale: [de], ip: 192.0.2.7, user_agent: Firefox, session: s, authorization_details: [{ type: pay }] }
     connectors: { crm: [{ post: /x, reply: { status: 201, json: { a: [] } } }, { put: /y }] }
     down: [acme]

@@ -93,7 +93,7 @@ func (q Request) Journey() journey.Request {
 	if a := q.Approve; a != nil {
 		approve = &journey.Approve{Kind: a.Kind, Code: a.Code, Message: a.Message, Place: a.Place}
 	}
-	return journey.Request{Approve: approve, Client: q.Client, ClientName: q.ClientName, Scopes: q.Scopes, ACR: q.ACR, EssentialACR: q.EssentialACR, MaxAge: q.MaxAge,
+	return journey.Request{Approve: approve, Client: q.Client, ClientName: q.ClientName, PolicyURI: q.PolicyURI, TosURI: q.TosURI, Scopes: q.Scopes, ACR: q.ACR, EssentialACR: q.EssentialACR, MaxAge: q.MaxAge,
 		Login: q.Prompt == "login", Silent: q.Prompt == "none", Select: q.Prompt == "select_account", Consent: consent, Subject: q.Subject,
 		LoginHint: q.LoginHint, Locale: q.Locale, IP: q.IP, UserAgent: q.UserAgent, Session: q.Session, Details: q.Details}
 }

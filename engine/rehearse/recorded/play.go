@@ -13,7 +13,7 @@ import (
 // request is what the client asked for, people's names replaced. Where the person came from is kept only where something read it.
 func (r *recorder) request() *cases.Request {
 	q := r.turns[0].Request
-	out := &cases.Request{Client: q.Client, ClientName: q.ClientName, Scopes: q.Scopes, ACR: q.ACR, EssentialACR: q.EssentialACR, MaxAge: q.MaxAge, Locale: q.Locale,
+	out := &cases.Request{Client: q.Client, ClientName: q.ClientName, PolicyURI: q.PolicyURI, TosURI: q.TosURI, Scopes: q.Scopes, ACR: q.ACR, EssentialACR: q.EssentialACR, MaxAge: q.MaxAge, Locale: q.Locale,
 		LoginHint: r.swapped(q.LoginHint), Details: q.Details, Consent: q.Consent}
 	switch {
 	case q.Silent:

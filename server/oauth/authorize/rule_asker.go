@@ -13,6 +13,7 @@ import (
 func asker(_ context.Context, h *Handler, q *request) error {
 	j := &q.journey
 	j.Client, j.ClientName, j.Theme = q.client.ID, q.client.Name, q.client.Theme
+	j.PolicyURI, j.TosURI = q.client.PolicyURI, q.client.TosURI
 	if h.Address != nil {
 		j.IP = h.Address(q.http)
 	} else {

@@ -24,6 +24,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/kind"
 	"github.com/stile-id/stile/server/oauth/registration"
 	"github.com/stile-id/stile/server/oauth/registry"
+	"github.com/stile-id/stile/server/oauth/tokens"
 )
 
 // lookups are the ledger's registrations with reads counted, and a fault to throw in.
@@ -162,6 +163,89 @@ func TestS110_RegisteredSignsIn(t *testing.T) {
 	}
 }
 
+// redeemed is what a client that registered with a secret gets for the code of a sign-in.
+func (w *world) redeemed(m said) (int, said) {
+	w.t.Helper()
+	id, _ := m["client_id"].(string)
+	key, _ := m["client_secret"].(string)
+	_, q := w.authorize(form("client_id", id, "response_type", "code", "redirect_uri", cb()[0], "scope", "openid profile", "code_challenge", pkceChallenge(), "code_challenge_method", "S256"))
+	if q.Get("code") == "" {
+		w.fatal("%v", q)
+	}
+	r := post("/token", form("grant_type", "authorization_code", "code", q.Get("code"), "redirect_uri", cb()[0], "code_verifier", verifier))
+	r.SetBasicAuth(id, key)
+	rec := w.send(r)
+	return rec.Code, object(w.t, rec)
+}
+
+// TestS110_S064_S065_RegisteredDecrypts: an app registers keys and encryption, and is given nothing that others could read.
+func TestS110_S064_S065_RegisteredDecrypts(t *testing.T) {
+	w := newWorld(t)
+	w.registering()
+	k, sign := newKey(t, "ES256", "k"), newKey(t, "ES256", "sign")
+	m := w.registered("", said{"redirect_uris": cb(), "jwks": published(t, public(sign, "sig", ""), public(k, "enc", "")), "id_token_signed_response_alg": "ES256", "introspection_signed_response_alg": "EdDSA",
+		"id_token_encrypted_response_alg": "ECDH-ES", "userinfo_encrypted_response_alg": "ECDH-ES+A256KW", "userinfo_encrypted_response_enc": "A256GCM"})
+	holds := said{"id_token_encrypted_response_alg": "ECDH-ES", "id_token_encrypted_response_enc": "A128CBC-HS256", "userinfo_encrypted_response_alg": "ECDH-ES+A256KW", "userinfo_encrypted_response_enc": "A256GCM",
+		"userinfo_signed_response_alg": "ES256", "introspection_signed_response_alg": "EdDSA"}
+	for name, v := range holds {
+		if m[name] != v {
+			t.Errorf("%s is %v", name, m[name])
+		}
+	}
+	if c := w.client(m["client_id"].(string)); c.AnswerAlg != oauth.EdDSA {
+		t.Errorf("introspection is signed with %s", c.AnswerAlg)
+	}
+	status, got := w.redeemed(m)
+	if status != http.StatusOK {
+		t.Fatalf("%d %v", status, got)
+	}
+	if p := w.payload(opened(t, got["id_token"], k.private, "k", "ECDH-ES", "A128CBC-HS256"), tokens.TypeID); p["sub"] != ann || p["aud"] != m["client_id"] {
+		t.Errorf("%v", p)
+	}
+	if p := w.payload(opened(t, w.userinfo(got["access_token"]).Body.String(), k.private, "k", "ECDH-ES+A256KW", "A256GCM"), tokens.TypeUserinfo); p["sub"] != ann || p["aud"] != m["client_id"] {
+		t.Errorf("%v", p)
+	}
+
+	// What was registered is read back, and what a change leaves out is gone.
+	at, token := m["registration_client_uri"].(string), m["registration_access_token"].(string)
+	status, read, _ := w.tell("GET", at, token, nil)
+	for name, v := range holds {
+		if status != http.StatusOK || read[name] != v {
+			t.Errorf("%d, %s is %v", status, name, read[name])
+		}
+	}
+	status, changed, _ := w.tell("PUT", at, token, said{"client_id": m["client_id"], "redirect_uris": cb()})
+	if status != http.StatusOK || changed["id_token_encrypted_response_alg"] != nil || changed["userinfo_encrypted_response_enc"] != nil || changed["userinfo_signed_response_alg"] != nil {
+		t.Errorf("%d %v", status, changed)
+	}
+	if status, got = w.redeemed(m); status != http.StatusOK || w.payload(got["id_token"], tokens.TypeID)["sub"] != ann {
+		t.Errorf("%d %v", status, got)
+	}
+}
+
+// TestS110_S064_KeysElsewhere: keys that an app publishes are fetched when something is encrypted; without them there is nothing.
+func TestS110_S064_KeysElsewhere(t *testing.T) {
+	w := newWorld(t)
+	w.registering()
+	k := newKey(t, "RS256", "k")
+	set := published(t, public(k, "sig", ""))
+	w.fetch = func(string) ([]byte, error) { return set, nil }
+	m := w.registered(entry, said{"redirect_uris": cb(), "jwks_uri": "https://rp.example/jwks", "id_token_encrypted_response_alg": "RSA-OAEP-256", "id_token_encrypted_response_enc": "A128GCM"})
+	if n := w.fetched.Load(); n != 0 {
+		t.Errorf("registering fetched %d times", n)
+	}
+	status, got := w.redeemed(m)
+	wantError(t, "a key for signatures", status, got, http.StatusServiceUnavailable, "temporarily_unavailable")
+	set = published(t, public(k, "enc", ""))
+	w.pass(2 * time.Hour)
+	if status, got = w.redeemed(m); status != http.StatusOK {
+		t.Fatalf("%d %v", status, got)
+	}
+	if p := w.payload(opened(t, got["id_token"], k.private, "k", "RSA-OAEP-256", "A128GCM"), tokens.TypeID); p["sub"] != ann {
+		t.Errorf("%v", p)
+	}
+}
+
 // TestS111_Refused: what may not be registered, with the codes of RFC 7591 §3.2.2.
 func TestS111_Refused(t *testing.T) {
 	w := newWorld(t)
@@ -170,6 +254,8 @@ func TestS111_Refused(t *testing.T) {
 	for i := range many {
 		many[i] = "https://rp.example/" + string(rune('a'+i))
 	}
+	k := newKey(t, "ES256", "k")
+	both := published(t, public(k, "enc", ""), public(newKey(t, "RS256", "r"), "enc", ""))
 	for _, x := range []struct {
 		name, code string
 		body       any
@@ -196,7 +282,19 @@ func TestS111_Refused(t *testing.T) {
 		{"two sets of keys", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": said{"keys": []any{}}, "jwks_uri": "https://rp.example/jwks"}},
 		{"no signature", "invalid_client_metadata", said{"redirect_uris": cb(), "id_token_signed_response_alg": "none"}},
 		{"symmetric", "invalid_client_metadata", said{"redirect_uris": cb(), "request_object_signing_alg": "HS256"}},
-		{"encryption", "invalid_client_metadata", said{"redirect_uris": cb(), "id_token_encrypted_response_alg": "RSA-OAEP"}},
+		{"RSA-OAEP with SHA-1", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": both, "id_token_encrypted_response_alg": "RSA-OAEP"}},
+		{"RSA1_5", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": both, "userinfo_encrypted_response_alg": "RSA1_5"}},
+		{"symmetric encryption", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": both, "id_token_encrypted_response_alg": "dir"}},
+		{"an unknown content encryption", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": both, "id_token_encrypted_response_alg": "ECDH-ES", "id_token_encrypted_response_enc": "A128CBC"}},
+		{"content encryption alone", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": both, "userinfo_encrypted_response_enc": "A256GCM"}},
+		{"encryption without keys", "invalid_client_metadata", said{"redirect_uris": cb(), "id_token_encrypted_response_alg": "ECDH-ES"}},
+		{"encryption with a key to sign", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": published(t, public(k, "sig", "")), "id_token_encrypted_response_alg": "ECDH-ES"}},
+		{"encryption with a key of another kind", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": published(t, public(k, "enc", "")), "userinfo_encrypted_response_alg": "RSA-OAEP-256"}},
+		{"encryption with a key for another algorithm", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": published(t, public(k, "enc", "ECDH-ES")), "id_token_encrypted_response_alg": "ECDH-ES+A256KW"}},
+		{"an algorithm that is a list", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": both, "id_token_encrypted_response_alg": []string{"ECDH-ES"}}},
+		{"encrypted introspection", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": both, "introspection_encrypted_response_alg": "ECDH-ES"}},
+		{"encrypted answers", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks": both, "authorization_encrypted_response_alg": "ECDH-ES"}},
+		{"introspection without a signature", "invalid_client_metadata", said{"redirect_uris": cb(), "introspection_signed_response_alg": "none"}},
 		{"a logo by http", "invalid_client_metadata", said{"redirect_uris": cb(), "logo_uri": "http://rp.example/logo"}},
 		{"a logo that is a script", "invalid_client_metadata", said{"redirect_uris": cb(), "logo_uri": "javascript:alert(1)"}},
 		{"a translated logo by http", "invalid_client_metadata", said{"redirect_uris": cb(), "logo_uri": "https://rp.example/logo", "logo_uri#de": "http://rp.example/logo"}},

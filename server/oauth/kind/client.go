@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
@@ -53,4 +54,52 @@ func (s *Settings) Pages() bool {
 		}
 	}
 	return false
+}
+
+// client is the client that metadata in their form describe.
+func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
+	c := oauth.Client{ID: id, Name: m.Name, PolicyURI: m.PolicyURI, TosURI: m.TosURI, Secrets: secrets, Auth: m.Auth, AuthAlg: m.AuthAlg, JWKS: m.JWKS, JWKSURI: m.JWKSURI,
+		Certificate: oauth.Subject{DN: m.TLSSubject, DNS: m.TLSDNS, URI: m.TLSURI, IP: m.TLSIP, Email: m.TLSEmail},
+		Profile:     k.Profile, TLSBound: m.TLSBound, RequestAlg: m.RequestAlg, RequestURIs: m.RequestURIs, ResponseAlg: m.ResponseAlg, Redirects: m.RedirectURIs, LogoutURIs: m.LogoutURIs,
+		SubjectType: m.SubjectType, SectorURI: m.SectorURI, BackLogout: m.BackLogout, BackSession: m.BackSession, FrontLogout: m.FrontLogout, FrontSession: m.FrontSession,
+		GrantTypes: m.GrantTypes, Responses: m.ResponseTypes, Flows: k.Flows, Format: k.Format, IDTokenAlg: m.IDTokenAlg, UserinfoAlg: m.UserinfoAlg, AnswerAlg: m.AnswerAlg,
+		IDTokenEncAlg: m.IDTokenEncAlg, IDTokenEnc: m.IDTokenEnc, UserinfoEncAlg: m.UserinfoEncAlg, UserinfoEnc: m.UserinfoEnc,
+		Consent: k.Consent, Theme: k.Theme, Lifetimes: k.Lifetimes, MaxAge: m.MaxAge, DefaultACR: m.ACR, Resources: k.Resources, Details: m.Details}
+	for _, s := range strings.Fields(m.Scope) {
+		if s == "offline_access" {
+			c.Offline = true
+			continue
+		}
+		c.Scopes = append(c.Scopes, s)
+	}
+	if m.Auth == oauth.AuthNone && m.ApplicationType == "web" {
+		c.Origins = origins(m.RedirectURIs)
+	}
+	required := func(yes bool, field *string) {
+		if yes {
+			*field = oauth.Required
+		}
+	}
+	required(m.DPoP, &c.DPoP)
+	required(m.RequirePAR, &c.PAR)
+	required(m.RequireSigned, &c.SignedRequests)
+	if !slices.Contains(m.GrantTypes, oauth.GrantDevice) {
+		c.Flows.Device = ""
+	}
+	if !slices.Contains(m.GrantTypes, oauth.GrantBackchannel) {
+		c.Flows.Backchannel = ""
+	}
+	return c
+}
+
+// origins are those of the pages that https redirect URIs lead to, as browsers write them. Such a page is where codes arrive, so that its script may redeem them.
+func origins(uris []string) []string {
+	var out []string
+	for _, u := range uris {
+		o := strings.TrimSuffix(client.Origin(u), ":443")
+		if strings.HasPrefix(o, "https://") && client.Origin(o) == o && !slices.Contains(out, o) {
+			out = append(out, o)
+		}
+	}
+	return out
 }

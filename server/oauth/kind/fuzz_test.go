@@ -16,7 +16,8 @@ func FuzzMetadata(f *testing.F) {
 	for _, s := range []string{`{}`, `{"redirect_uris":["https://rp.example/cb"],"client_name#de":"x"}`, `{"redirect_uris":["com.example.app:/cb"],"application_type":"native"}`, `{"redirect_uris":["javascript:x"]}`,
 		`{"redirect_uris":["https://RP.example:443/cb","https://[fe80::1%25a]/cb","https://r%41:8443/"],"token_endpoint_auth_method":"none"}`,
 		`{"grant_types":["client_credentials"],"scope":"openid  x"}`, `{"redirect_uris":["https://rp.example/cb"],"jwks":{"keys":[]},"default_max_age":-1}`, `{"redirect_uris":null,"a":[[[[[[[[[[]]]]]]]]]]}`,
-		`{"redirect_uris":["http://127.0.0.1/cb"],"application_type":"native","subject_type":"pairwise","logo_uri":"https://a"}`} {
+		`{"redirect_uris":["http://127.0.0.1/cb"],"application_type":"native","subject_type":"pairwise","logo_uri":"https://a"}`,
+		`{"redirect_uris":["https://rp.example/cb"],"jwks_uri":"https://rp.example/k","userinfo_encrypted_response_alg":"ECDH-ES","id_token_encrypted_response_alg":"RSA-OAEP-256","id_token_encrypted_response_enc":"A256GCM"}`} {
 		f.Add([]byte(s))
 	}
 	k := Kind{Flows: oauth.Flows{Default: "signin"}, Scopes: []string{"openid", "x"}, GrantTypes: []string{oauth.GrantCode, oauth.GrantCredentials}}
@@ -52,6 +53,9 @@ func FuzzMetadata(f *testing.F) {
 		}
 		if second, err := json.Marshal(again); err != nil || string(second) != string(text) {
 			t.Fatalf("%s became %s", text, second)
+		}
+		if m.UserinfoEncAlg != "" && m.UserinfoAlg == "" || (m.IDTokenEncAlg+m.UserinfoEncAlg != "") && len(m.JWKS) == 0 && m.JWKSURI == "" {
+			t.Fatalf("%s encrypts what is not signed, or to nobody", text)
 		}
 		if c, err := settings.Client(reg, Offers{}); err == nil && (len(c.Origins) > 0 && (c.Auth != oauth.AuthNone || strings.Contains(strings.Join(c.Origins, ""), "http:")) || c.FirstParty || c.Private || c.Consent != oauth.ConsentAsk || c.Introspect == oauth.IntrospectAny) {
 			t.Fatalf("%s gave %+v", text, c)

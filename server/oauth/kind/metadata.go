@@ -31,6 +31,10 @@ type Metadata struct {
 	SubjectType     string            `json:"subject_type,omitempty"`
 	IDTokenAlg      string            `json:"id_token_signed_response_alg,omitempty"`
 	UserinfoAlg     string            `json:"userinfo_signed_response_alg,omitempty"`
+	IDTokenEncAlg   string            `json:"id_token_encrypted_response_alg,omitempty"`
+	IDTokenEnc      string            `json:"id_token_encrypted_response_enc,omitempty"`
+	UserinfoEncAlg  string            `json:"userinfo_encrypted_response_alg,omitempty"`
+	UserinfoEnc     string            `json:"userinfo_encrypted_response_enc,omitempty"`
 	AnswerAlg       string            `json:"introspection_signed_response_alg,omitempty"`
 	ResponseAlg     string            `json:"authorization_signed_response_alg,omitempty"`
 	RequestAlg      string            `json:"request_object_signing_alg,omitempty"`
@@ -93,7 +97,7 @@ func Translated() []string {
 
 // refused are members that ask for what is not offered and would be missed: who registers an encryption relies on it.
 func refused() []string {
-	return []string{"id_token_encrypted_response_alg", "userinfo_encrypted_response_alg", "introspection_encrypted_response_alg", "authorization_encrypted_response_alg"}
+	return []string{"introspection_encrypted_response_alg", "authorization_encrypted_response_alg"}
 }
 
 // ErrBody: what came is not one JSON object.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/encrypt"
 	"github.com/stile-id/stile/server/oauth/foreign"
 )
 
@@ -28,7 +29,7 @@ type draft struct {
 
 // rules is the whole treatment of metadata, in order; later rules rely on what earlier ones settled.
 func rules() []func(*draft) error {
-	return []func(*draft) error{lengths, people, pages, application, grants, responses, method, redirects, keys, algorithms, subjects, scopes, details, binding, certificate, logout, requests, backchannel, demands}
+	return []func(*draft) error{lengths, people, pages, application, grants, responses, method, redirects, keys, algorithms, encryption, subjects, scopes, details, binding, certificate, logout, requests, backchannel, demands}
 }
 
 // Shape applies them. It changes nothing in metadata that have their form already.
@@ -92,7 +93,7 @@ func https(address string) bool {
 	})
 }
 
-// pages checks addresses that are only kept; none of them is ever fetched.
+// pages checks addresses that are kept; people are shown the policy and the terms as links. None of them is ever fetched.
 func pages(d *draft) error {
 	list := map[string]string{"logo_uri": d.LogoURI, "client_uri": d.ClientURI, "policy_uri": d.PolicyURI, "tos_uri": d.TosURI, "initiate_login_uri": d.InitiateLogin}
 	for name, text := range d.Localized {
@@ -257,6 +258,49 @@ func algorithms(d *draft) error {
 	return nil
 }
 
+// encryption checks what is encrypted to the client after it was signed (OpenID Connect Dynamic Client Registration §2). Keys that are written
+// out are looked at now, those that the client publishes whenever something is encrypted. Userinfo is never encrypted unsigned: anybody could
+// have encrypted it to a public key.
+func encryption(d *draft) error {
+	for _, x := range []struct {
+		what     string
+		alg, enc *string
+	}{{"id_token", &d.IDTokenEncAlg, &d.IDTokenEnc}, {"userinfo", &d.UserinfoEncAlg, &d.UserinfoEnc}} {
+		alg, enc := x.what+"_encrypted_response_alg", x.what+"_encrypted_response_enc"
+		if *x.alg == "" {
+			if *x.enc != "" {
+				return Bad(enc, "it needs "+alg+".")
+			}
+			continue
+		}
+		if !slices.Contains(encrypt.Algorithms(), *x.alg) {
+			return Bad(alg, "it is not offered to this client.")
+		}
+		if *x.enc == "" {
+			*x.enc = encrypt.Encodings()[0]
+		}
+		if !slices.Contains(encrypt.Encodings(), *x.enc) {
+			return Bad(enc, "it is not offered to this client.")
+		}
+		if !d.opens(*x.alg) {
+			return Bad(alg, "it needs jwks_uri, or jwks with a key to encrypt to: RSA from 2048 bits for RSA-OAEP-256, EC on P-256 for ECDH-ES.")
+		}
+	}
+	if d.UserinfoEncAlg != "" && d.UserinfoAlg == "" {
+		d.UserinfoAlg = d.IDTokenAlg
+	}
+	return nil
+}
+
+// opens reports whether the client has said where its keys are, and has one there for the algorithm as far as that can be seen now.
+func (d *draft) opens(alg string) bool {
+	if len(d.JWKS) == 0 {
+		return d.JWKSURI != ""
+	}
+	keys, err := foreign.ReadKeys(d.JWKS, true)
+	return err == nil && encrypt.Pick(keys, alg) != nil
+}
+
 func subjects(d *draft) error {
 	if d.SubjectType == "" {
 		d.SubjectType = oauth.SubjectPublic
@@ -378,51 +422,4 @@ func demands(d *draft) error {
 		return Bad("default_max_age", "a number of seconds.")
 	}
 	return nil
-}
-
-// client is the client that metadata in their form describe.
-func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
-	c := oauth.Client{ID: id, Name: m.Name, Secrets: secrets, Auth: m.Auth, AuthAlg: m.AuthAlg, JWKS: m.JWKS, JWKSURI: m.JWKSURI,
-		Certificate: oauth.Subject{DN: m.TLSSubject, DNS: m.TLSDNS, URI: m.TLSURI, IP: m.TLSIP, Email: m.TLSEmail},
-		Profile:     k.Profile, TLSBound: m.TLSBound, RequestAlg: m.RequestAlg, RequestURIs: m.RequestURIs, ResponseAlg: m.ResponseAlg, Redirects: m.RedirectURIs, LogoutURIs: m.LogoutURIs,
-		SubjectType: m.SubjectType, SectorURI: m.SectorURI, BackLogout: m.BackLogout, BackSession: m.BackSession, FrontLogout: m.FrontLogout, FrontSession: m.FrontSession,
-		GrantTypes: m.GrantTypes, Responses: m.ResponseTypes, Flows: k.Flows, Format: k.Format, IDTokenAlg: m.IDTokenAlg, UserinfoAlg: m.UserinfoAlg, AnswerAlg: m.AnswerAlg,
-		Consent: k.Consent, Theme: k.Theme, Lifetimes: k.Lifetimes, MaxAge: m.MaxAge, DefaultACR: m.ACR, Resources: k.Resources, Details: m.Details}
-	for _, s := range strings.Fields(m.Scope) {
-		if s == "offline_access" {
-			c.Offline = true
-			continue
-		}
-		c.Scopes = append(c.Scopes, s)
-	}
-	if m.Auth == oauth.AuthNone && m.ApplicationType == "web" {
-		c.Origins = origins(m.RedirectURIs)
-	}
-	required := func(yes bool, field *string) {
-		if yes {
-			*field = oauth.Required
-		}
-	}
-	required(m.DPoP, &c.DPoP)
-	required(m.RequirePAR, &c.PAR)
-	required(m.RequireSigned, &c.SignedRequests)
-	if !slices.Contains(m.GrantTypes, oauth.GrantDevice) {
-		c.Flows.Device = ""
-	}
-	if !slices.Contains(m.GrantTypes, oauth.GrantBackchannel) {
-		c.Flows.Backchannel = ""
-	}
-	return c
-}
-
-// origins are those of the pages that https redirect URIs lead to, as browsers write them. Such a page is where codes arrive, so that its script may redeem them.
-func origins(uris []string) []string {
-	var out []string
-	for _, u := range uris {
-		o := strings.TrimSuffix(client.Origin(u), ":443")
-		if strings.HasPrefix(o, "https://") && client.Origin(o) == o && !slices.Contains(out, o) {
-			out = append(out, o)
-		}
-	}
-	return out
 }
