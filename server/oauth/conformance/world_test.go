@@ -260,7 +260,9 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	w.authn = authn
 	w.tokens.Recipients = &encrypt.Recipients{Issuer: issuer, Keys: authn.Keys}
 	problem := func(rw http.ResponseWriter, _ *http.Request, status int, id string, _ error) {
+		w.telling.Lock()
 		w.problems = append(w.problems, id)
+		w.telling.Unlock()
 		rw.WriteHeader(status)
 	}
 	w.people = &people{w: w}
