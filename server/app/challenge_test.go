@@ -725,7 +725,7 @@ func TestGuide_AppsThatAskPeopleByThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is not here")
+		t.Fatal("curl is not here: make tools installs it")
 	}
 	guide := string(raw)
 	_, section, _ := strings.Cut(guide, "## Apps that ask people by themselves\n")

@@ -70,19 +70,15 @@ func (o *Operators) caller(r *http.Request) (string, error) {
 		return "", err
 	case a.Grant != "", !slices.Contains(a.Audience, string(h.Issuer)): // a person's, or one for somebody else
 		return "", errToken
-	case dpop != (a.Confirm.JKT != ""), a.Confirm.X5T != "" && o.Sender.Thumbprint(r) != a.Confirm.X5T:
-		return "", errToken
-	}
-	if dpop {
-		if _, err := o.Sender.Check(ctx, r, sender.Wanted{Path: strings.TrimPrefix(r.URL.Path, h.Issuer.Path("")), Token: token, Key: a.Confirm.JKT}); err != nil {
-			return "", err
-		}
 	}
 	c, err := o.Clients.Client(ctx, a.Client)
 	if errors.Is(err, oauth.ErrNoClient) {
 		return "", errToken
 	}
 	if err != nil {
+		return "", err
+	}
+	if err := o.Sender.Holds(ctx, r, c, a.Confirm, strings.TrimPrefix(r.URL.Path, h.Issuer.Path("")), token, dpop); err != nil {
 		return "", err
 	}
 	revoked, err := o.Grants.OwnRevoked(ctx, a.ID, h.Now())

@@ -106,7 +106,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	if err != nil {
 		return nil, "", nil, err
 	}
-	if err := h.bound(ctx, r, c, a.Confirm, token, dpop); err != nil {
+	if err := h.Sender.Holds(ctx, r, c, a.Confirm, oauth.UserinfoPath, token, dpop); err != nil {
 		return nil, "", c, err
 	}
 	asked, proved, err := oauth.ReadRecords(l.Grant.Request, l.Grant.Verdict)
@@ -128,19 +128,6 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	}
 	jwt, err := h.Tokens.SignFor(ctx, c, tokens.TypeUserinfo, body)
 	return []byte(jwt), "application/jwt", c, err
-}
-
-// bound checks that whoever brings the token holds the keys it is bound to. A bound token does not pass as a bearer token, and an unbound
-// one gains nothing by a proof (RFC 9449 §7.1, RFC 8705 §3).
-func (h *Handler) bound(ctx context.Context, r *http.Request, c *oauth.Client, to oauth.Confirm, token string, dpop bool) error {
-	if dpop != (to.JKT != "") || to.X5T != "" && h.Sender.Thumbprint(r) != to.X5T {
-		return errToken
-	}
-	if !dpop {
-		return nil
-	}
-	_, err := h.Sender.Check(ctx, r, sender.Wanted{Path: oauth.UserinfoPath, Token: token, Key: to.JKT, Algorithms: c.Rules().Algorithms})
-	return err
 }
 
 // open returns what a token says when everything it rests on still holds.
