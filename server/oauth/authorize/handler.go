@@ -17,6 +17,7 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/object"
@@ -32,6 +33,8 @@ type Handler struct {
 	Clients       oauth.Clients
 	Authenticator oauth.Authenticator
 	Tokens        *tokens.Tokens
+	Grants        oauth.Grants    // asked for ID tokens beside codes
+	Claims        *claims.Sources // for the same
 	Pushed        *pushed.Requests
 	Objects       *object.Opener
 	Replies       *reply.Replies
