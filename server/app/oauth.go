@@ -124,7 +124,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		return fetcher.Fetch(ctx, address, "application/oauth-authz-req+jwt, application/jwt", private, object.MaxObject)
 	}}
 	front := &authorize.Handler{Details: types, Pushed: &pushed.Requests{Store: s.transient}, Replies: reply.New(issuer, s.Keys, s.master, s.now),
-		Objects: objects, Issuer: issuer, Clients: clients, Authenticator: authenticator{s}, Tokens: made, Accepts: s.Flows.Accepts,
+		Objects: objects, Issuer: issuer, Clients: clients, Authenticator: authenticator{s}, Tokens: made, Grants: s.Store, Claims: sources, Accepts: s.Flows.Accepts,
 		Session: s.session, Address: address, Problem: s.problem, Now: s.now, Log: s.log}
 	front.Mount(r)
 	(&authorize.Push{Handler: front, Authenticator: auth, Sender: from, Limits: s.transient}).Mount(r)
@@ -148,7 +148,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	bff.New(bff.Options{Issuer: issuer, Apps: s.file.Handlers, Clients: clients, Secrets: s.file.Inner, Server: r, Calls: parts.APIs(), Master: s.master,
 		Random: rand.Reader, Now: s.now, Log: s.log}).Mount(r)
 	(&metadata.Handler{Issuer: issuer, Clients: clients, Keys: s.Keys, ACRs: s.acrs(), Scopes: s.scopes(), Locales: s.pages.Languages(),
-		Claims: sources.Names(), Create: s.creates(), MTLS: s.mutual(), Details: types.Names(), Register: s.file.Registered != nil, Log: s.log}).Mount(r)
+		Claims: sources.Names(), Create: s.creates(), Hybrid: s.hybrid(), MTLS: s.mutual(), Details: types.Names(), Register: s.file.Registered != nil, Log: s.log}).Mount(r)
 	return nil
 }
 
@@ -264,6 +264,10 @@ func (s *Server) asking() []oauth.Client {
 
 func (s *Server) creates() bool {
 	return slices.ContainsFunc(s.asking(), func(c oauth.Client) bool { return c.Flows.Create != "" })
+}
+
+func (s *Server) hybrid() bool {
+	return slices.ContainsFunc(s.asking(), func(c oauth.Client) bool { return slices.Contains(c.Responses, oauth.ResponseHybrid) })
 }
 
 // mutual is where clients with certificates call; "" when nobody is asked for one.

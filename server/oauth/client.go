@@ -21,6 +21,12 @@ const (
 	AuthSelfSigned = "self_signed_tls_client_auth" // RFC 8705 §2.2
 )
 
+// Response types: what the authorization endpoint answers with.
+const (
+	ResponseCode   = "code"
+	ResponseHybrid = "code id_token" // an ID token beside the code (OpenID Connect Core §3.3)
+)
+
 // Grant types this server knows (RFC 6749 §4, §6).
 const (
 	GrantCode        = "authorization_code"
@@ -95,7 +101,7 @@ type Client struct {
 	FrontLogout    string    `json:"frontchannel_logout_uri,omitempty" jsonschema_description:"Loaded in a frame of the page that a person sees after signing out, with iss and sid."`
 	FrontSession   bool      `json:"frontchannel_logout_session_required,omitempty" jsonschema_description:"The client needs iss and sid there. They are always added."`
 	GrantTypes     []string  `json:"grant_types,omitempty" jsonschema_description:"authorization_code, refresh_token, client_credentials. Default: authorization_code."`
-	Responses      []string  `json:"response_types,omitempty" jsonschema_description:"Only code."`
+	Responses      []string  `json:"response_types,omitempty" jsonschema_description:"code, and under profile oidc for clients that authenticate also 'code id_token': an ID token comes with the code (hybrid flow). Default: code."`
 	Scopes         []string  `json:"scopes,omitempty" jsonschema_description:"Scopes the client may ask for; payment:* lets it ask for payment:123 and the like. Default: openid, when it signs people in."`
 	Flows          Flows     `json:"flows,omitzero" jsonschema_description:"Flows this client may start."`
 	FirstParty     bool      `json:"first_party,omitempty" jsonschema_description:"An app of the same house: consent is not asked unless said otherwise."`

@@ -19,6 +19,7 @@ const (
 type Profile struct {
 	Name          string
 	PKCEOptional  bool          // a confidential client may leave PKCE out
+	Hybrid        bool          // an ID token may travel beside the code, to a confidential client that is set so
 	NamesRedirect bool          // the request always names its redirect URI
 	Methods       []string      // client authentication; nil: any
 	Algorithms    []string      // signatures of the client's; nil: any that is known
@@ -47,7 +48,7 @@ func Profiles() []Profile {
 	ciba.Algorithms, ciba.Ours = []string{ES256, PS256}, []string{ES256, PS256}
 	return []Profile{
 		{Name: ProfileOAuth21, Code: 10 * time.Minute},
-		{Name: ProfileOIDC, PKCEOptional: true, NamesRedirect: true, Code: 10 * time.Minute},
+		{Name: ProfileOIDC, PKCEOptional: true, Hybrid: true, NamesRedirect: true, Code: 10 * time.Minute},
 		fapi,
 		signing,
 		ciba,

@@ -36,6 +36,19 @@ type Proved struct {
 	Claims   map[string]json.RawMessage `json:"claims,omitempty"`
 }
 
+// Say writes how and when the person was authenticated, as computed from evidence: acr, amr, auth_time.
+func (p Proved) Say(own map[string]any) {
+	if p.ACR != "" {
+		own["acr"] = p.ACR
+	}
+	if len(p.AMR) > 0 {
+		own["amr"] = p.AMR
+	}
+	if p.AuthTime > 0 {
+		own["auth_time"] = p.AuthTime
+	}
+}
+
 // Confirm says which keys a token is bound to (RFC 7800 cnf): a DPoP key's thumbprint, a certificate's. Empty: whoever bears it.
 type Confirm struct {
 	JKT string `json:"jkt,omitempty"`

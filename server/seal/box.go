@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// MaxSealed bounds a sealed text in bytes: anything longer is not ours.
+// MaxSealed bounds a sealed text in bytes, but for boxes that are made for longer ones: anything longer is not ours.
 const MaxSealed = 4096
 
 const (
@@ -31,6 +31,7 @@ type Box struct {
 	kind   string
 	prefix string
 	days   uint16
+	max    int // bytes of a text
 	keys   atomic.Pointer[map[uint16]*dayKey]
 }
 
@@ -43,8 +44,14 @@ type dayKey struct {
 // Box makes the box of a kind. prefix starts every text of it (so that scanners recognise leaked ones); days is how many
 // days back it opens, at most 400: longer than the longest record lives.
 func (m Master) Box(kind, prefix string, days int) *Box {
-	b := &Box{master: m, kind: kind, prefix: prefix, days: uint16(min(max(days, 1), 400))}
+	b := &Box{master: m, kind: kind, prefix: prefix, days: uint16(min(max(days, 1), 400)), max: MaxSealed}
 	b.keys.Store(&map[uint16]*dayKey{})
+	return b
+}
+
+// UpTo lets the box open texts of up to size bytes. Call it before the box is used.
+func (b *Box) UpTo(size int) *Box {
+	b.max = size
 	return b
 }
 
@@ -96,7 +103,7 @@ func (b *Box) Seal(plain []byte, now time.Time) string {
 // Open returns the record of a sealed text, or ErrSealed. Every byte of the text is attacker-controlled.
 func (b *Box) Open(text string, now time.Time) ([]byte, error) {
 	body, ok := strings.CutPrefix(text, b.prefix)
-	if !ok || len(text) > MaxSealed {
+	if !ok || len(text) > b.max {
 		return nil, ErrSealed
 	}
 	// Strict: a text has exactly one written form, so that nothing can be told apart by unused bits.

@@ -122,6 +122,21 @@ func TestMaster_LoadCreatesOnceAndRefusesWrongModes(t *testing.T) {
 	}
 }
 
+func TestBox_LongerTexts(t *testing.T) {
+	m := master(t)
+	long := m.Box("form", "sf_", 1).UpTo(2 * seal.MaxSealed)
+	text := long.Seal(make([]byte, seal.MaxSealed), noon)
+	if got, err := long.Open(text, noon); err != nil || len(got) != seal.MaxSealed {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if _, err := m.Box("form", "sf_", 1).Open(text, noon); !errors.Is(err, seal.ErrSealed) {
+		t.Errorf("a box that is not made for it: %v", err)
+	}
+	if _, err := long.Open(long.Seal(make([]byte, 2*seal.MaxSealed), noon), noon); !errors.Is(err, seal.ErrSealed) {
+		t.Errorf("longer still: %v", err)
+	}
+}
+
 func TestBox_RoundTripAndRefusals(t *testing.T) {
 	m := master(t)
 	b := m.Box("code", "sc_", 2)

@@ -27,6 +27,7 @@ type Note struct {
 	Challenge      string          `json:"ch,omitempty"`
 	JKT            string          `json:"k,omitempty"`  // thumbprint of the DPoP key that the code is for
 	Mode           string          `json:"f,omitempty"`  // how the answer travels
+	Hybrid         bool            `json:"h,omitempty"`  // an ID token goes beside the code
 	Pushed         string          `json:"p,omitempty"`  // request_uri it came by
 	PushedAt       int64           `json:"pa,omitempty"` // nanoseconds since 1970
 	Scope          []string        `json:"sc,omitempty"`
@@ -133,6 +134,18 @@ func (h *Handler) Finish(ctx context.Context, ending journey.Ending, journeyID s
 		return h.refuse(ctx, c, n, e)
 	}
 	now := h.Now()
+	code := h.Tokens.SealCode(tokens.Code{Grant: journeyID, JKT: n.JKT, Expires: now.Add(c.CodeFor())}, now)
+	var idToken string
+	if n.Hybrid { // before the pushed request is used up: what fails here may be tried again
+		var e *oauth.Error
+		if idToken, err = h.beside(ctx, c, n, journeyID, code, now); errors.As(err, &e) {
+			h.report(ctx, c, e)
+			return h.refuse(ctx, c, n, e)
+		}
+		if err != nil {
+			return "", fmt.Errorf("make the ID token of an authorization answer: %w", err)
+		}
+	}
 	if n.Pushed != "" {
 		first, err := h.Pushed.Complete(ctx, n.Pushed, journeyID, time.Unix(0, n.PushedAt), now)
 		if err != nil {
@@ -142,8 +155,7 @@ func (h *Handler) Finish(ctx context.Context, ending journey.Ending, journeyID s
 			return h.refuse(ctx, c, n, oauth.Fail(oauth.AccessDenied, "The pushed request was used before."))
 		}
 	}
-	code := h.Tokens.SealCode(tokens.Code{Grant: journeyID, JKT: n.JKT, Expires: now.Add(c.CodeFor())}, now)
-	return h.answer(ctx, c, n, [][2]string{{"code", code}, {"state", n.State}})
+	return h.answer(ctx, c, n, [][2]string{{"code", code}, {"id_token", idToken}, {"state", n.State}})
 }
 
 // skew is how far the clocks of two of our own nodes may differ.
@@ -161,6 +173,8 @@ func (h *Handler) judge(c *oauth.Client, n *Note, ending journey.Ending, journey
 		return oauth.Fail(oauth.ServerError, "The sign-in did not end as it should.")
 	case !c.Flows.Has(v.Flow):
 		return oauth.Fail(oauth.AccessDenied, "The client may not use this flow any more.")
+	case n.Hybrid && !slices.Contains(c.Responses, oauth.ResponseHybrid):
+		return oauth.Fail(oauth.UnauthorizedClient, "The client may not ask for ID tokens beside codes any more.")
 	case n.Subject != "" && n.Subject != v.Subject:
 		return oauth.Fail(oauth.LoginRequired, "Another person signed in than the one asked for.")
 	case len(n.Essential) > 0 && !slices.Contains(n.Essential, v.ACR):

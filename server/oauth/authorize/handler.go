@@ -1,5 +1,6 @@
 // Package authorize is the authorization endpoint (OAuth 2.1 §4.1.1, OpenID Connect Core §3.1.2). A request passes a table of
-// small rules, becomes a journey, and ends as a redirect with a code or an error. It asks nobody anything.
+// small rules, becomes a journey, and ends as a redirect with a code, for some clients an ID token beside it, or an error. It asks nobody
+// anything.
 //
 // Until client and redirect URI are known to belong together, a failure is a page of ours; afterwards it is a redirect (RFC 9700
 // §4.11). There is no CORS here, and answers are 303, so that no form is posted on (RFC 9700 §4.12).
@@ -17,6 +18,7 @@ import (
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/claims"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/object"
@@ -32,6 +34,8 @@ type Handler struct {
 	Clients       oauth.Clients
 	Authenticator oauth.Authenticator
 	Tokens        *tokens.Tokens
+	Grants        oauth.Grants    // asked for ID tokens beside codes
+	Claims        *claims.Sources // for the same
 	Pushed        *pushed.Requests
 	Objects       *object.Opener
 	Replies       *reply.Replies

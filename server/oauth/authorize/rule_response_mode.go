@@ -5,18 +5,43 @@ import (
 	"slices"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/reply"
 )
 
-// responseMode is how the answer travels (OAuth 2.0 Multiple Response Types, Form Post, JARM): one of the client's ways.
+// responseMode is how the answer travels (OAuth 2.0 Multiple Response Types, Form Post, JARM): one of the client's ways. An ID token never
+// travels in a query; what is refused for that goes back the way it should have been asked for.
 func responseMode(_ context.Context, _ *Handler, q *request) error {
-	m := q.params.Get("response_mode")
+	m, hybrid := q.params.Get("response_mode"), q.hybrid()
+	q.note.Mode = q.client.Modes[0]
+	if hybrid {
+		q.note.Mode = besides(q.client.Modes)
+	}
 	if m == "" {
-		m = q.client.Modes[0]
+		return nil
 	}
 	if !slices.Contains(q.client.Modes, m) {
-		q.note.Mode = q.client.Modes[0]
 		return oauth.Fail(oauth.InvalidRequest, "This response_mode is not offered to the client.")
+	}
+	if hybrid {
+		var ok bool
+		if m, ok = reply.WithIDToken(m); !ok {
+			return oauth.Fail(oauth.InvalidRequest, "An ID token does not travel in a query: choose another response_mode.")
+		}
 	}
 	q.note.Mode = m
 	return nil
+}
+
+// besides is how a code and an ID token travel when nothing is said: in the fragment, else in the first of the client's ways that may carry
+// them. client.Check sees to it that there is one.
+func besides(modes []string) string {
+	if slices.Contains(modes, reply.Fragment) {
+		return reply.Fragment
+	}
+	for _, m := range modes {
+		if in, ok := reply.WithIDToken(m); ok {
+			return in
+		}
+	}
+	return reply.Fragment
 }

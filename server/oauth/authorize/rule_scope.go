@@ -22,6 +22,9 @@ func scope(_ context.Context, _ *Handler, q *request) error {
 	if len(asked) > 0 && len(kept) == 0 {
 		return oauth.Fail(oauth.InvalidScope, "The client may have none of these scopes.")
 	}
+	if q.note.Hybrid && !slices.Contains(kept, "openid") {
+		return oauth.Fail(oauth.InvalidScope, "With response_type=code id_token the scope openid is required.")
+	}
 	q.note.Scope = kept
 	q.note.Offline = slices.Contains(kept, "offline_access") && slices.Contains(q.client.GrantTypes, oauth.GrantRefresh)
 	q.journey.Scopes, q.journey.Once = kept, valued

@@ -189,11 +189,11 @@ func (k *checker) grants() {
 	}
 	code := slices.Contains(c.GrantTypes, oauth.GrantCode)
 	if len(c.Responses) == 0 && code {
-		c.Responses = []string{"code"}
+		c.Responses = []string{oauth.ResponseCode}
 	}
 	for _, r := range c.Responses {
-		if r != "code" {
-			k.problem("response type %q is not offered; no token travels through the browser", r)
+		if r != oauth.ResponseCode && r != oauth.ResponseHybrid {
+			k.problem("response type %q is not offered; no access token travels through the browser", r)
 		}
 	}
 	if slices.Contains(c.GrantTypes, oauth.GrantCredentials) && !c.Confidential() {

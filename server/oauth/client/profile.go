@@ -34,6 +34,12 @@ func (k *checker) contradictions() {
 		"profile %s does not go with auth %s", p.Name, c.Auth)
 	against(p.Algorithms != nil && c.AuthAlg != "" && !slices.Contains(p.Algorithms, c.AuthAlg), "auth_alg", "write one of "+strings.Join(p.Algorithms, ", "),
 		"auth_alg %s is ruled out by profile %s", c.AuthAlg, p.Name)
+	if slices.Contains(c.Responses, oauth.ResponseHybrid) {
+		against(!p.Hybrid, "response_types", "write `response_types: [code]`, or `profile: oidc`", "response type %q is ruled out by profile %s", oauth.ResponseHybrid, p.Name)
+		against(!c.Confidential(), "response_types", "write `response_types: [code]`", "response type %q needs a client that authenticates", oauth.ResponseHybrid)
+		against(!slices.ContainsFunc(c.Modes, func(m string) bool { _, ok := reply.WithIDToken(m); return ok }), "response_modes", "add fragment or form_post",
+			"none of the response modes may carry the ID token of response type %q", oauth.ResponseHybrid)
+	}
 	against(p.IssuerOnly && c.LegacyAud, "auth_legacy_audience", "remove it", "auth_legacy_audience is ruled out by profile %s", p.Name)
 	against(p.Bound && c.DPoP != oauth.Required && !c.TLSBound, "dpop", "write `dpop: required` or `tls_bound: true`", "dpop %s without tls_bound is ruled out by profile %s", c.DPoP, p.Name)
 	against(p.KeepRefresh && c.Rotation != oauth.Never, "refresh_rotation", "remove it; tokens are bound to a key already", "refresh_rotation %s is ruled out by profile %s", c.Rotation, p.Name)

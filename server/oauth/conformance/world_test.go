@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -267,7 +268,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	}
 	w.people = &people{w: w}
 	w.auth = &authorize.Handler{Details: w.details, Pushed: &pushed.Requests{Store: w.limits}, Replies: reply.New(issuer, w.ring, master, w.now),
-		Objects: &jar.Opener{Issuer: issuer, Remote: authn.Remote, Limits: w.limits, Fetch: get}, Issuer: issuer, Clients: w.registry, Authenticator: w.people, Tokens: w.tokens, Now: w.now, Log: log, Problem: problem,
+		Objects: &jar.Opener{Issuer: issuer, Remote: authn.Remote, Limits: w.limits, Fetch: get}, Issuer: issuer, Clients: w.registry, Authenticator: w.people, Tokens: w.tokens, Grants: w.store, Claims: sources, Now: w.now, Log: log, Problem: problem,
 		Accepts: func(flow string) []string {
 			return map[string][]string{"signin": {basicACR}, "signup": {basicACR}, "strong": {strong}}[flow]
 		}}
@@ -321,7 +322,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	(&challenge.Handler{Issuer: issuer, Clients: authn, Requests: w.auth, Sender: from, Sessions: challenge.NewSessions(master), Journeys: &asking{w: w}, Limits: w.limits,
 		Address: authentication.Address, Now: w.now, Log: log}).Mount(w.router)
 	out.Mount(w.router)
-	(&metadata.Handler{Issuer: issuer, Clients: w.registry, Keys: w.ring, Create: true, Log: log}).Mount(w.router)
+	(&metadata.Handler{Issuer: issuer, Clients: w.registry, Keys: w.ring, Create: true, Hybrid: slices.ContainsFunc(w.clients, func(c oauth.Client) bool { return slices.Contains(c.Responses, oauth.ResponseHybrid) }), Log: log}).Mount(w.router)
 	w.person(ann, "ann@example.com", "sid-ann")
 	w.person(bob, "bob@example.com", "sid-bob")
 	return w

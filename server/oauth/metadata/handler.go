@@ -30,6 +30,7 @@ type Handler struct {
 	Claims   []string     // claims worth telling
 	Locales  []string     // languages of the pages
 	Create   bool         // some client has a flow for prompt=create
+	Hybrid   bool         // some client may have an ID token beside its code
 	MTLS     oauth.Issuer // where clients with certificates call, "" for nowhere
 	Details  []string     // types of authorization details
 	Register bool         // clients may register themselves
@@ -65,6 +66,10 @@ func (h *Handler) Document() ([]byte, error) {
 		prompts = append(prompts, "create")
 	}
 	algs := []string{oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA}
+	responses := []string{oauth.ResponseCode}
+	if h.Hybrid {
+		responses = append(responses, oauth.ResponseHybrid)
+	}
 	m := map[string]any{
 		"issuer":                                                   string(h.Issuer),
 		"authorization_endpoint":                                   h.Issuer.URL(oauth.AuthorizePath),
@@ -76,7 +81,7 @@ func (h *Handler) Document() ([]byte, error) {
 		"revocation_endpoint":                                      h.Issuer.URL(oauth.RevokePath),
 		"end_session_endpoint":                                     h.Issuer.URL(oauth.LogoutPath),
 		"jwks_uri":                                                 h.Issuer.URL(oauth.KeysPath),
-		"response_types_supported":                                 []string{"code"},
+		"response_types_supported":                                 responses,
 		"response_modes_supported":                                 reply.Modes(),
 		"pushed_authorization_request_endpoint":                    h.Issuer.URL(oauth.PushPath),
 		"authorization_signing_alg_values_supported":               algs,

@@ -32,8 +32,23 @@ func Modes() []string {
 	return []string{Query, Fragment, FormPost, JWT, QueryJWT, FragmentJWT, FormPostJWT}
 }
 
+// WithIDToken is the mode in which an answer travels that was asked for in a mode and has an ID token in it. ok is false for those in the
+// query (Multiple Response Type Encoding §5, JARM §2.3.1): addresses stay in logs, and are sent on. jwt alone then means the fragment (JARM §2.3.4).
+func WithIDToken(mode string) (in string, ok bool) {
+	switch mode {
+	case Query, QueryJWT:
+		return "", false
+	case JWT:
+		return FragmentJWT, true
+	}
+	return mode, true
+}
+
 // life is how long a signed answer, and a form that waits to be posted, may be used.
 const life = 2 * time.Minute
+
+// maxForm bounds the sealed answer that a form waits to post, in bytes: half of what the head of a request may be.
+const maxForm = 16 << 10
 
 // Answer is what goes to a client, and where. Parameters keep their order.
 type Answer struct {
@@ -51,7 +66,7 @@ type Replies struct {
 
 // New makes a Replies.
 func New(issuer oauth.Issuer, s tokens.Signer, m seal.Master, now func() time.Time) *Replies {
-	return &Replies{Issuer: issuer, Signer: s, Forms: m.Box("form", "stf_", 1), Now: now}
+	return &Replies{Issuer: issuer, Signer: s, Forms: m.Box("form", "stf_", 1).UpTo(maxForm), Now: now}
 }
 
 // Location is where to send the browser with an answer. A redirect URI's own query is kept (RFC 6749 §4.1.2).

@@ -158,52 +158,25 @@ func (h *Handler) issue(ctx context.Context, q *request, g *granted) ([]byte, er
 	return b, nil
 }
 
-// auth is how and when the person was authenticated, as computed from evidence.
+// auth is how and when the person was authenticated; a client's own token says nothing of it.
 func auth(g *granted) map[string]any {
 	out := map[string]any{}
-	if g.live == nil {
-		return out
-	}
-	if g.proved.ACR != "" {
-		out["acr"] = g.proved.ACR
-	}
-	if len(g.proved.AMR) > 0 {
-		out["amr"] = g.proved.AMR
-	}
-	if g.proved.AuthTime > 0 {
-		out["auth_time"] = g.proved.AuthTime
+	if g.live != nil {
+		g.proved.Say(out)
 	}
 	return out
 }
 
-// idToken makes an ID token (OpenID Connect Core §2). Its one audience is the client, so azp is not due. A refreshed one has no nonce
-// (§12.2) and keeps auth_time.
+// idToken makes the ID token that goes with an access token. A refreshed one has no nonce (OpenID Connect Core §12.2) and keeps auth_time.
 func (h *Handler) idToken(ctx context.Context, q *request, g *granted, access, refresh string, values map[string]json.RawMessage) (string, error) {
-	own := auth(g)
-	own["iss"] = string(h.Issuer)
-	own["sub"] = h.Tokens.Subject(q.client, g.live.Account.ID)
-	own["aud"] = q.client.ID
-	own["iat"] = q.now.Unix()
-	own["exp"] = q.now.Add(q.client.IDFor()).Unix()
-	own["at_hash"] = tokens.HalfHash(q.client.IDTokenAlg, access)
 	number, err := h.Tokens.IDNumber(g.live.Grant.ID)
 	if err != nil {
 		return "", err
 	}
-	own["jti"] = number
+	own := map[string]any{"jti": number, "at_hash": tokens.HalfHash(q.client.IDTokenAlg, access)}
 	h.Tokens.ActingFor(q.client, tokens.Acting{MayAct: q.client.MayAct}).Say(own)
 	g.vouch(own, q.client.IDTokenAlg, refresh)
-	if g.nonce != "" {
-		own["nonce"] = g.nonce
-	}
-	if g.live.Grant.Session != "" {
-		own["sid"] = h.Tokens.SessionFor(q.client, g.live.Grant.Session)
-	}
-	body, err := tokens.Marshal(values, own)
-	if err != nil {
-		return "", err
-	}
-	return h.Tokens.SignFor(ctx, q.client, tokens.TypeID, body)
+	return h.Tokens.SignID(ctx, q.client, tokens.ID{Live: g.live, Proved: g.proved, Nonce: g.nonce, Issued: q.now, Own: own, Claims: values})
 }
 
 // answer writes the JSON by hand: tokens are base64url and dots, scopes were checked to hold neither quote nor backslash.
