@@ -12,6 +12,7 @@ import (
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
+	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/assertion"
 )
 
@@ -100,6 +101,17 @@ func Providers(f *config.File) (*federate.Providers, error) {
 			Vouches: p.Vouches, Redirect: f.Issuer + "/federate/callback", Client: connect.Guarded(p.Private, 10*time.Second)})
 	}
 	return federate.NewProviders(list...), nil
+}
+
+// Signatures are the algorithms that the clients of the settings are signed for with, and all that there are where clients may register: those choose.
+func Signatures(f *config.File) (algs []string) {
+	if f.Registered != nil {
+		return []string{oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA}
+	}
+	for _, c := range f.Clients {
+		algs = append(algs, c.TokenAlg, c.IDTokenAlg, c.UserinfoAlg, c.AnswerAlg, c.ResponseAlg)
+	}
+	return algs
 }
 
 // Calls makes the clients for addresses that OAuth clients registered: guarded, and for those whose settings allow it, to private addresses too.
