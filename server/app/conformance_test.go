@@ -389,11 +389,11 @@ func TestConformance_SettingsServeEveryPlan(t *testing.T) {
 	if err != nil || len(files) < 15 {
 		t.Fatal(files, err)
 	}
-	published, err := c.browser(c.base, nil).send(http.MethodGet, "/jwks", nil, nil)
+	published, err := c.browser(c.base, nil).send(http.MethodGet, "/jwks", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, alg := range []string{"ES256", "RS256", "PS256", "EdDSA"} { // the suite reads the keys before it signs in, and not again
+	for _, alg := range []string{"ES256", "RS256"} { // the suite reads the keys before it signs in, and not again
 		if !strings.Contains(published.body, `"alg":"`+alg+`"`) {
 			t.Errorf("no key of %s is published before somebody signs in: %s", alg, published.body)
 		}

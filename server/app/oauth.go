@@ -84,6 +84,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err := s.Keys.Start(ctx, parts.Signatures(s.file)...); err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
+	registering.Sign = s.Keys.Start
 	made := tokens.New(issuer, s.master, s.Keys, rand.Reader)
 	fetcher := connect.NewFetcher(5 * time.Second)
 	remote := &foreign.Remote{Now: s.now, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {

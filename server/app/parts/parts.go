@@ -12,7 +12,6 @@ import (
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/server/config"
 	connect "github.com/stile-id/stile/server/connect/http"
-	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/assertion"
 )
 
@@ -103,11 +102,8 @@ func Providers(f *config.File) (*federate.Providers, error) {
 	return federate.NewProviders(list...), nil
 }
 
-// Signatures are the algorithms that the clients of the settings are signed for with, and all that there are where clients may register: those choose.
+// Signatures are the algorithms that the clients of the settings are signed for with.
 func Signatures(f *config.File) (algs []string) {
-	if f.Registered != nil {
-		return []string{oauth.ES256, oauth.RS256, oauth.PS256, oauth.EdDSA}
-	}
 	for _, c := range f.Clients {
 		algs = append(algs, c.TokenAlg, c.IDTokenAlg, c.UserinfoAlg, c.AnswerAlg, c.ResponseAlg)
 	}
