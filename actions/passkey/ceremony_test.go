@@ -248,7 +248,7 @@ func TestPasskey_S091_WhatNobodyAskedFor(t *testing.T) {
 		if err := json.Unmarshal([]byte(answer), &m); err != nil {
 			t.Fatal(err)
 		}
-		m["clientExtensionResults"] = map[string]any{"credProps": map[string]any{"rk": false}, "org.example.unknown": []any{1, "two"}}
+		m["clientExtensionResults"] = map[string]any{"credProps": map[string]any{"rk": false}, "appid": true, "org.example.unknown": []any{1, "two"}}
 		m["authenticatorAttachment"], m["unknown"] = "platform", "x"
 		out, err := json.Marshal(m)
 		if err != nil {
