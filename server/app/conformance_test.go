@@ -389,6 +389,15 @@ func TestConformance_SettingsServeEveryPlan(t *testing.T) {
 	if err != nil || len(files) < 15 {
 		t.Fatal(files, err)
 	}
+	published, err := c.browser(c.base, nil).send(http.MethodGet, "/jwks", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, alg := range []string{"ES256", "RS256"} { // the suite reads the keys before it signs in, and not again
+		if !strings.Contains(published.body, `"alg":"`+alg+`"`) {
+			t.Errorf("no key of %s is published before somebody signs in: %s", alg, published.body)
+		}
+	}
 	met := map[string]bool{}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")

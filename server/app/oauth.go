@@ -81,9 +81,10 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	issuer := oauth.Issuer(s.file.Issuer)
 	s.Keys = &keys.Ring{Store: s.Store, Vault: s.vault, Now: s.now, Log: s.log,
 		Schedule: keys.Schedule{Every: config.Or(s.file.Lifetimes.KeyRotation, 0)}}
-	if err := s.Keys.Start(ctx); err != nil {
+	if err := s.Keys.Start(ctx, parts.Signatures(s.file)...); err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
+	registering.Sign = s.Keys.Start
 	made := tokens.New(issuer, s.master, s.Keys, rand.Reader)
 	fetcher := connect.NewFetcher(5 * time.Second)
 	remote := &foreign.Remote{Now: s.now, Fetch: func(ctx context.Context, address string, private bool) ([]byte, error) {

@@ -102,6 +102,14 @@ func Providers(f *config.File) (*federate.Providers, error) {
 	return federate.NewProviders(list...), nil
 }
 
+// Signatures are the algorithms that the clients of the settings are signed for with.
+func Signatures(f *config.File) (algs []string) {
+	for _, c := range f.Clients {
+		algs = append(algs, c.TokenAlg, c.IDTokenAlg, c.UserinfoAlg, c.AnswerAlg, c.ResponseAlg)
+	}
+	return algs
+}
+
 // Calls makes the clients for addresses that OAuth clients registered: guarded, and for those whose settings allow it, to private addresses too.
 func Calls() func(private bool) *http.Client { return guarded(10 * time.Second) }
 

@@ -2,6 +2,7 @@
 package registering
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ type Room struct {
 	File    *config.File
 	Ledger  registration.Ledger
 	Clients *registry.Registry
+	Sign    func(ctx context.Context, algs ...string) error // see registration.Handler
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -57,7 +59,7 @@ func (r Room) Mount(to *mux.Router, limits transient.Store, address func(*http.R
 		return nil
 	}
 	h := &registration.Handler{Issuer: oauth.Issuer(r.File.Issuer), Settings: *s, Offers: r.offers(), Ledger: r.Ledger, Limits: limits, Address: address, Remote: remote, Calls: calls(false),
-		Open: parts.Limit(r.File.Limits.Registrations, 10, time.Hour), Judge: judge, Random: rand.Reader, Now: r.Now, Log: r.Log,
+		Open: parts.Limit(r.File.Limits.Registrations, 10, time.Hour), Judge: judge, Sign: r.Sign, Random: rand.Reader, Now: r.Now, Log: r.Log,
 		Changed: func(id string, removed bool) {
 			r.Clients.Registered.Drop(id)
 			if removed {

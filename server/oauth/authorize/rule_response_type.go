@@ -30,3 +30,9 @@ func (q *request) hybrid() bool {
 	words := q.params.Words("response_type")
 	return len(words) == 2 && slices.Contains(words, "code") && slices.Contains(words, "id_token") && slices.Contains(q.client.Responses, oauth.ResponseHybrid)
 }
+
+// tokensInFront reports whether a token of some kind is asked for in the answer, by whoever may or may not.
+func (q *request) tokensInFront() bool {
+	words := q.params.Words("response_type")
+	return slices.Contains(words, "token") || slices.Contains(words, "id_token")
+}

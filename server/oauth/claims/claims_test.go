@@ -70,6 +70,30 @@ func TestCollect_Mapping(t *testing.T) {
 	}
 }
 
+// TestS055_NamedFromAnotherSource: a claim of the standard whose source the settings change can still be asked for by name; where they say where it goes, it goes nowhere else.
+func TestS055_NamedFromAnotherSource(t *testing.T) {
+	s, err := claims.New(claims.Settings{"name": {From: claims.FromJourney, Attribute: "tier", Path: "name"}, "nickname": {From: claims.FromJourney, Attribute: "tier", To: []string{claims.AccessToken}}, "city": {From: claims.FromJourney, Attribute: "tier"}}, claims.Ports{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"name", "nickname", "city"}
+	for _, c := range []struct{ name, consent, scopes, want string }{
+		{"a client nobody is asked about", oauth.ConsentSkip, "openid", `{"id_token":{"name":"gold"},"userinfo":{"city":{"name":"gold"},"name":"gold"}}`},
+		{"the scope was allowed", oauth.ConsentAsk, "openid profile", `{"id_token":{"name":"gold"},"userinfo":{"city":{"name":"gold"},"name":"gold"}}`},
+		{"the scope was not", oauth.ConsentAsk, "openid", `{"userinfo":{"city":{"name":"gold"}}}`},
+	} {
+		a := ask(strings.Fields(c.scopes)...)
+		a.Client.Consent, a.NamedID, a.NamedUserinfo = c.consent, names, names
+		got, err := s.Collect(context.Background(), a, claims.IDToken, claims.Userinfo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, _ := json.Marshal(got); string(b) != c.want {
+			t.Errorf("%s: %s", c.name, b)
+		}
+	}
+}
+
 func TestCollect_ShapeKeepsTheMapping(t *testing.T) {
 	var seen claims.Argument
 	values := map[string]json.RawMessage{"name": json.RawMessage(`"Shaped"`), "email": json.RawMessage(`"x@y"`), "sub": json.RawMessage(`"evil"`), "email_verified": json.RawMessage(`true`),

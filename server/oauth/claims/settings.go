@@ -104,7 +104,8 @@ func compile(s Settings) (map[string]Rule, error) {
 		if r.Transform == HookName {
 			problem(name, "transform: the function claims sees all claims at once; write another for one value")
 		}
-		if len(r.To) == 0 {
+		said := len(r.To) > 0
+		if !said {
 			r.To = []string{Userinfo}
 		}
 		for _, t := range r.To {
@@ -112,8 +113,11 @@ func compile(s Settings) (map[string]Rule, error) {
 				problem(name, "to: %q; write id_token, access_token, userinfo or introspection", t)
 			}
 		}
-		if old, ok := rules[name]; ok && r.Scope == "" {
-			r.Scope = old.Scope // a standard claim keeps its scope when only its source changes
+		if old, ok := rules[name]; ok { // a standard claim keeps its scope, and may be asked for by name, when only its source changes
+			r.movable = old.movable && !said // to: is where it goes, and nowhere else
+			if r.Scope == "" {
+				r.Scope = old.Scope
+			}
 		}
 		rules[name] = r
 	}

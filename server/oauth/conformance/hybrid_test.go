@@ -186,6 +186,24 @@ func TestS050_HybridRefused(t *testing.T) {
 	wantError(t, "pushed without a nonce", status, m, 400, "invalid_request")
 }
 
+// TestS050_RefusedInTheFragment: an app that asks for a token in the answer looks for the refusal where the token would have been, whether it may have one or not.
+func TestS050_RefusedInTheFragment(t *testing.T) {
+	w := newWorld(t, hybridly(nil))
+	for _, asked := range []string{"code token", "id_token", "token", "code id_token token", "id_token token"} {
+		if q := w.inFragment(ask("web", "response_type", asked)); q.Get("error") != "unsupported_response_type" || q.Get("state") != "st&te=1" || q.Get("iss") != issuer || !none(q) {
+			t.Errorf("%s: %v", asked, q)
+		}
+		rec := w.send(get("/authorize", ask("web", "response_type", asked, "response_mode", "query"))) // said, so it is done
+		if to := rec.Header().Get("Location"); !strings.HasPrefix(to, redirects["web"]+"?") || !strings.Contains(to, "error=unsupported_response_type") {
+			t.Errorf("%s in a query: %s", asked, to)
+		}
+	}
+	w = newWorld(t, hybridly(func(c *oauth.Client) { c.Responses, c.Modes = []string{oauth.ResponseCode}, []string{reply.Query} }))
+	if rec := w.send(get("/authorize", ask("web", "response_type", "id_token"))); !strings.HasPrefix(rec.Header().Get("Location"), redirects["web"]+"?") {
+		t.Errorf("a client that is answered in queries alone: %s", rec.Header().Get("Location"))
+	}
+}
+
 func TestS050_HybridNotWithoutABrowser(t *testing.T) {
 	w := newWorld(t, func(list []oauth.Client) []oauth.Client {
 		list = withPhones(list)

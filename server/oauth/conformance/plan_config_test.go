@@ -72,7 +72,7 @@ func TestPlanConfig(t *testing.T) {
 			t.Errorf("%s is %v", name, m[name])
 		}
 	}
-	w.flow("rp") // the key of RS256 is made when it is first needed
+	w.flow("rp") // here no settings name RS256, so its key is made when it is first needed
 	seen := map[string]bool{}
 	for _, k := range object(t, w.send(get("/jwks", nil)))["keys"].([]any) { // no private half, no kid twice
 		j := k.(map[string]any)

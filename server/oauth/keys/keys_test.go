@@ -93,6 +93,36 @@ func TestKeys_ManyNodesMakeOne(t *testing.T) {
 	}
 }
 
+// TestKeys_PublishedBeforeTheySign: a client reads the key set before the first token it gets, so what it may be signed for with is published from the start.
+func TestKeys_PublishedBeforeTheySign(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t)
+	r := w.node()
+	for range 2 { // and the second start makes none again
+		if err := r.Start(ctx, "", oauth.RS256, oauth.EdDSA, oauth.RS256, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := r.Public(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := states(t, r); s != "current current current" {
+		t.Errorf("ring: %s", s)
+	}
+	for _, alg := range []string{oauth.ES256, oauth.RS256, oauth.EdDSA} {
+		if _, err := r.Sign(ctx, alg, "JWT", []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after, _ := w.node().Public(ctx); !bytes.Equal(before, after) || bytes.Contains(after, []byte(oauth.PS256)) {
+		t.Errorf("the key set changed by signing: %s, then %s", before, after)
+	}
+	if err := w.node().Start(ctx, "HS256"); err == nil {
+		t.Error("an algorithm that is none of ours")
+	}
+}
+
 func TestKeys_Schedule(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)

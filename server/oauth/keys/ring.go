@@ -1,4 +1,4 @@
-// Package keys keeps the signing keys: made at first need, stored sealed, published before they are used and until nothing
+// Package keys keeps the signing keys: made once a client may need them, stored sealed, published before they are used and until nothing
 // they signed is alive. Every node holds the same ring; changes are decided by the ring's revision in the ledger.
 package keys
 

@@ -17,16 +17,25 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 )
 
-// Start makes the ES256 key at first start. Others are made when a client first needs them: RSA signatures cost twenty times as much.
-func (r *Ring) Start(ctx context.Context) error {
+// Start makes the ES256 key, and a key of each algorithm in algs, if the ring has none: "" and what is there already cost nothing. A client reads the
+// key set once and keeps it, so a key has to be published before the first thing it signs is sent. RSA keys are not made for nobody: their
+// signatures cost twenty times as much, and who never asked for one is not given more keys to keep.
+func (r *Ring) Start(ctx context.Context, algs ...string) error {
 	s, err := r.current(ctx, fresh)
 	if err != nil {
 		return err
 	}
-	if s.current[oauth.ES256] != nil {
-		return nil
+	made := map[string]bool{"": true}
+	for _, alg := range append([]string{oauth.ES256}, algs...) {
+		if made[alg] || s.current[alg] != nil {
+			continue
+		}
+		made[alg] = true
+		if err := r.change(ctx, alg, false); err != nil {
+			return err
+		}
 	}
-	return r.change(ctx, oauth.ES256, false)
+	return nil
 }
 
 // Keep does what the schedule wants now, for every algorithm in use: publish the next key, take it into use, drop what nothing

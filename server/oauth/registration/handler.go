@@ -47,9 +47,11 @@ type Handler struct {
 	Calls   *http.Client
 	Judge   Hook // nil: the kind alone decides
 	Changed func(id string, removed bool)
-	Random  io.Reader
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Sign publishes a key of each algorithm ("" is none) before a client is told that it is signed for with it; nil: they are there.
+	Sign   func(ctx context.Context, algs ...string) error
+	Random io.Reader
+	Now    func() time.Time
+	Log    *slog.Logger
 
 	trusted map[string]*trusted
 }

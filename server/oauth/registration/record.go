@@ -80,6 +80,11 @@ func (h *Handler) settle(ctx context.Context, o foreign.Object, a Asked, now tim
 	if err := m.Shape(k, h.Offers); err != nil {
 		return nil, "", err
 	}
+	if h.Sign != nil {
+		if err := h.Sign(ctx, m.IDTokenAlg, m.UserinfoAlg, m.AnswerAlg, m.ResponseAlg); err != nil {
+			return nil, "", err
+		}
+	}
 	return m, of, nil
 }
 
