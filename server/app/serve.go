@@ -98,6 +98,11 @@ func (s *Server) listener(secure *tls.Config) *http.Server {
 // Deliver sends what is in the outbox until ctx ends; Serve does so by itself.
 func (s *Server) Deliver(ctx context.Context) { s.delivery.Run(ctx) }
 
+// upkeep is what is done for the stores beside requests.
+func (s *Server) upkeep() upkeep.Room {
+	return upkeep.Room{File: s.file, Store: s.Store, Keys: s.Keys, Now: s.now, Log: s.log, Ended: func() { s.drop(); s.wake() }}
+}
+
 // startBackground starts what runs beside requests: mail, upkeep of the stores, and watching the flows' folder.
 func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 	start := func(run func()) {
@@ -108,7 +113,7 @@ func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 	if s.trails != nil {
 		start(func() { s.trails.Run(ctx) })
 	}
-	start(func() { upkeep.Room{File: s.file, Store: s.Store, Keys: s.Keys, Now: s.now, Log: s.log}.Run(ctx) })
+	start(func() { s.upkeep().Run(ctx) })
 	start(func() {
 		upkeep.Every(ctx, guardEvery, func() {
 			if err := s.guard(ctx); err != nil && ctx.Err() == nil {

@@ -1,4 +1,5 @@
-// Package upkeep is what a server does for its stores beside requests, again and again: throwing away what has had its time, and turning keys over.
+// Package upkeep is what a server does for its stores beside requests, again and again: ending
+// sessions whose time is over, throwing away what nobody needs any more, and turning keys over.
 package upkeep
 
 import (
@@ -13,9 +14,14 @@ import (
 )
 
 const (
-	purgeEvery = 10 * time.Minute
-	keysEvery  = time.Hour
+	overdueEvery = time.Minute
+	purgeEvery   = 10 * time.Minute
+	keysEvery    = time.Hour
 )
+
+// late is how long after their time sessions are ended. Until then they count for nothing already: it is for servers whose clocks differ a little, and for
+// a journey that began in time and is about to renew one.
+const late = time.Minute
 
 // Room is what upkeep needs of the server around it.
 type Room struct {
@@ -24,11 +30,14 @@ type Room struct {
 	Keys  *keys.Ring
 	Now   func() time.Time
 	Log   *slog.Logger
+	// Ended is called when sessions were ended: what rests on grants has changed, and clients are to be told.
+	Ended func()
 }
 
 // Run works until ctx ends.
 func (r Room) Run(ctx context.Context) {
 	var all sync.WaitGroup
+	all.Go(func() { Every(ctx, overdueEvery, func() { r.overdue(ctx) }) })
 	all.Go(func() { Every(ctx, purgeEvery, func() { r.purge(ctx) }) })
 	all.Go(func() {
 		Every(ctx, keysEvery, func() {
@@ -38,6 +47,19 @@ func (r Room) Run(ctx context.Context) {
 		})
 	})
 	all.Wait()
+}
+
+// overdue ends the sessions whose time is over. Every server does so; each session is one's.
+func (r Room) overdue(ctx context.Context) {
+	now := r.Now()
+	n, err := r.Store.EndOverdue(ctx, now.Add(-late), now)
+	if err != nil && ctx.Err() == nil {
+		r.Log.Error("sessions whose time is over are not ended", "cause", err.Error())
+	}
+	if n > 0 {
+		r.Log.Info("sessions timed out", "sessions", n)
+		r.Ended()
+	}
 }
 
 func (r Room) purge(ctx context.Context) {
