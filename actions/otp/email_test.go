@@ -65,8 +65,8 @@ func TestOTP_CodesAsPeopleTypeThem(t *testing.T) {
 	}
 }
 
-// TestOTP_ACodeExpires: after ten minutes, and when another was sent.
-func TestOTP_ACodeExpires(t *testing.T) {
+// TestS105_ACodeExpires: after ten minutes, and when another was sent.
+func TestS105_ACodeExpires(t *testing.T) {
 	s := at.New(t, email(&at.People{}, nil).Code(), `{"purpose":"sign-up"}`, at.View{Who: at.Named("new@example.org")})
 	code := mailOf(t, s.Enter()).Args["code"]
 	s.Now = at.Now.Add(10*time.Minute - time.Second)
@@ -117,8 +117,8 @@ func TestOTP_SignUpWithAKnownAddress(t *testing.T) {
 	}
 }
 
-// TestOTP_Recovery: only the stored, verified address that was named gets a code; guesses count with the account's others.
-func TestOTP_Recovery(t *testing.T) {
+// TestS108_OTP_Recovery: only the stored, verified address that was named gets a code; guesses count with the account's others.
+func TestS108_OTP_Recovery(t *testing.T) {
 	ann := at.Account("ann")
 	ann.Identifiers = append(ann.Identifiers, identity.Identifier{Kind: identity.Email, Canonical: "second@example.org", Typed: "Second@example.org", Verified: true})
 	off := at.Account("off")

@@ -238,6 +238,36 @@ func TestPasskey_S080toS090_Assertions(t *testing.T) {
 	}
 }
 
+// TestPasskey_S091_WhatNobodyAskedFor: what a browser adds of its own is no reason to refuse, and gives nothing; a key is enrolled only by a
+// verified person, so none is ever promoted by being verified later.
+func TestPasskey_S091_WhatNobodyAskedFor(t *testing.T) {
+	ann := at.Account("ann")
+	r := relying(t, &at.People{Accounts: []*identity.Account{ann}})
+	more := func(answer string) string {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(answer), &m); err != nil {
+			t.Fatal(err)
+		}
+		m["clientExtensionResults"] = map[string]any{"credProps": map[string]any{"rk": false}, "appid": true, "org.example.unknown": []any{1, "two"}}
+		m["authenticatorAttachment"], m["unknown"] = "platform", "x"
+		out, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	d := newDevice("ann")
+	e := at.New(t, passkey.Enroll(r), `{}`, at.View{Account: ann, Proved: []verdict.Evidence{fresh("ann")}})
+	keep(ann, at.Want(t, e.Press("create", "passkey", more(d.creates(t, e.Enter(), rp))), "ok").Writes)
+	plain, added := at.New(t, passkey.Verify(r), `{}`, at.View{}), at.New(t, passkey.Verify(r), `{}`, at.View{})
+	want := at.Want(t, plain.Press("passkey", "passkey", d.proves(t, plain.Enter(), rp)), "ok")
+	keep(ann, want.Writes)
+	got := at.Want(t, added.Press("passkey", "passkey", more(d.proves(t, added.Enter(), rp))), "ok")
+	if a, b := got.Evidence[0], want.Evidence[0]; a.Facts.String() != b.Facts.String() || strings.Join(a.AMR, " ") != strings.Join(b.AMR, " ") {
+		t.Errorf("%+v, without additions %+v", a, b)
+	}
+}
+
 // TestPasskey_S080toS087_Registrations: what a new key may not be.
 func TestPasskey_S080toS087_Registrations(t *testing.T) {
 	ann, bob := at.Account("ann"), at.Account("bob")

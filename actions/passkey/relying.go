@@ -38,6 +38,8 @@ func New(issuer, name string, d identity.Directory) (*Relying, error) {
 	}
 	w, err := webauthn.New(&webauthn.Config{RPID: u.Hostname(), RPDisplayName: name, RPOrigins: []string{u.Scheme + "://" + u.Host},
 		AuthenticatorSelection: protocol.AuthenticatorSelection{ResidentKey: protocol.ResidentKeyRequirementRequired, UserVerification: protocol.VerificationRequired},
+		// Browsers and password managers add outputs of their own, credProps above all; none is read, so none is a reason to refuse.
+		ExtensionsUnsolicitedOutputPolicy: protocol.UnsolicitedOutputPolicyIgnore,
 		// Autofill waits as long as the page may stay open: a challenge lives with its prompt, and a journey for half an hour.
 		Timeouts: webauthn.TimeoutsConfig{Login: webauthn.TimeoutConfig{Timeout: 30 * time.Minute, TimeoutUVD: 30 * time.Minute}}})
 	if err != nil {

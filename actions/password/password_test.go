@@ -168,8 +168,22 @@ func TestHasher_NobodyCostsTheSame(t *testing.T) {
 	}
 }
 
-// TestSet_Rules: what a new password may not be, and what follows from one.
-func TestSet_Rules(t *testing.T) {
+// TestS103_TheWholePasswordIsCompared: to its last letter, however long.
+func TestS103_TheWholePasswordIsCompared(t *testing.T) {
+	h, long := cheap(t), strings.Repeat("a long sentence, ", 60)
+	hash, err := h.Hash(context.Background(), long+"a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typed, want := range map[string]bool{long + "a": true, long + "b": false, long: false, long + "a ": false, long[:72]: false} {
+		if ok, _, err := h.Verify(context.Background(), hash, typed); ok != want || err != nil {
+			t.Errorf("%d letters ending in %q: %v %v", len(typed), typed[len(typed)-1:], ok, err)
+		}
+	}
+}
+
+// TestS100_S101_WhatANewPasswordMayBe: what a new password may not be, and what follows from one.
+func TestS100_S101_WhatANewPasswordMayBe(t *testing.T) {
 	h := cheap(t)
 	ann := at.Account("ann", credential(t, h, false))
 	set := password.Set(password.Setter{Hasher: h})
@@ -179,6 +193,9 @@ func TestSet_Rules(t *testing.T) {
 	for typed, problem := range map[string]string{"": "required", "short": "short", strings.Repeat("long ", 40): "long", "passwordpassword": "known", "ann@example.org": "known",
 		"äöüäöüäöüäöüäö": "short", "aaaaaaaaaaaaaaaaaaaa": "known"} {
 		at.Asks(t, s.Press("", "new_password", typed), problem)
+	}
+	for _, typed := range []string{"quellwolkentrab", "ölmühlenrädchen", strings.Repeat("gleich und anders ", 6)} { // fifteen letters suffice, of one kind, however many bytes they are
+		at.Want(t, s.Press("", "new_password", typed), "ok")
 	}
 	res := at.Want(t, s.Press("", "new_password", "a quite unlikely sentence 77"), "ok")
 	ended, revoked, cleared := false, false, false

@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -16,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // around is what the shipped flows call.
@@ -106,7 +110,20 @@ func TestGuide_ZeroTrustAPI(t *testing.T) {
 		}
 	}
 
-	token := func(scope string) (string, string) {
+	key := newKey(t)
+	nonce := ""
+	prove := func(method, address, token string) string {
+		claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": address, "iat": time.Now().Unix()}
+		if nonce != "" {
+			claims["nonce"] = nonce
+		}
+		if token != "" {
+			sum := sha256.Sum256([]byte(token))
+			claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
+		}
+		return signJWT(t, jose.JSONWebKey{Key: key, Algorithm: "ES256"}, "dpop+jwt", true, claims)
+	}
+	token := func(scope string, headers ...string) (string, string) {
 		v := visit(t, p.base)
 		v.path = v.must(http.MethodGet, "/authorize?"+url.Values{"client_id": {"shop"}, "response_type": {"code"}, "redirect_uri": {"https://shop.example.com/cb"}, "scope": {scope},
 			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}}.Encode(), nil, http.StatusSeeOther).location
@@ -117,7 +134,12 @@ func TestGuide_ZeroTrustAPI(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, err := v.send(http.MethodPost, "/token", url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")}, "redirect_uri": {"https://shop.example.com/cb"}, "code_verifier": {verifier}},
-			func(r *http.Request) { r.SetBasicAuth("shop", "shop-secret-of-a-test") })
+			func(r *http.Request) {
+				r.SetBasicAuth("shop", "shop-secret-of-a-test")
+				for i := 0; i+1 < len(headers); i += 2 {
+					r.Header.Add(headers[i], headers[i+1])
+				}
+			})
 		var out struct {
 			Access  string `json:"access_token"`
 			Refresh string `json:"refresh_token"`
@@ -182,6 +204,37 @@ func TestGuide_ZeroTrustAPI(t *testing.T) {
 		a := call(v, "/orders/42", x.header...)
 		if a.status != x.status || a.status == 401 && !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
 			t.Errorf("%s: %d %v", name, a.status, a.header)
+		}
+	}
+	// A token that is bound to a key, with proofs for what the caller asks of the API.
+	for until := time.Now().Add(20 * time.Second); a.status != 200 || nonce == ""; time.Sleep(100 * time.Millisecond) { // a young server wants its own nonces, and no earlier ones
+		if a, err = visit(t, p.base).send(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}}, func(r *http.Request) {
+			r.SetBasicAuth("edge", "edge-secret-of-a-test")
+			r.Header.Set("DPoP", prove("POST", p.base+"/token", ""))
+		}); err != nil || a.header.Get("DPoP-Nonce") == "" || time.Now().After(until) {
+			t.Fatalf("no nonce that is good: %v %+v", err, a)
+		}
+		nonce = a.header.Get("DPoP-Nonce")
+	}
+	bound, _ := token("openid orders", "DPoP", prove("POST", p.base+"/token", ""))
+	about := func(path string) []string {
+		return []string{"Authorization", "DPoP " + bound, "DPoP", prove("GET", "https://api.example.com"+path, bound)}
+	}
+	nonce = ""
+	refused := call(v, "/orders/42", about("/orders/42")...) // the server is young, and wants one of its nonces
+	if nonce = refused.header.Get("DPoP-Nonce"); refused.status != 401 || nonce == "" || !strings.Contains(refused.header.Get("WWW-Authenticate"), "use_dpop_nonce") {
+		t.Errorf("no nonce is handed on: %d %v", refused.status, refused.header)
+	}
+	if a := call(v, "/orders/42?x=1", append(about("/orders/42"), "X-Forwarded-Uri", "/other", "X-Forwarded-Method", "PUT")...); a.status != 200 || a.header.Get("DPoP-Nonce") == "" {
+		t.Errorf("a bound token with its proof: %d %v", a.status, a.header)
+	} else if h := <-seen; !strings.HasPrefix(h.Get("Authorization"), "Bearer ey") || h.Get("DPoP") != "" {
+		t.Errorf("the API sees %v", h)
+	}
+	for name, headers := range map[string][]string{
+		"for another path": append(about("/orders/43"), "X-Forwarded-Uri", "/orders/43"), "as a bearer token": {"Authorization", "Bearer " + bound}, "without proof": {"Authorization", "DPoP " + bound},
+	} {
+		if a := call(v, "/orders/42", headers...); a.status != 401 || !strings.Contains(a.header.Get("WWW-Authenticate"), "error=") {
+			t.Errorf("a bound token %s: %d %v", name, a.status, a.header)
 		}
 	}
 	// Envoy's way, and what only Stile's own answer shows.

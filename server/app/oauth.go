@@ -115,7 +115,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	tokenDoor.Mount(r)
 	asked := &introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}
 	asked.Mount(r)
-	forward, err := gateway.New(issuer, s.file.Gateways, auth, asked, s.now, s.log)
+	forward, err := gateway.New(issuer, s.file.Gateways, auth, asked, from, s.now, s.log)
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,16 @@ package app_test
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/stile-id/stile/server/oauth/client"
 )
 
 const registrationSettings = `registration:
@@ -111,6 +115,45 @@ func TestS110_RegistrationOnEveryStore(t *testing.T) {
 			t.Errorf("beyond the limit: %d", s)
 		}
 	})
+}
+
+// TestS116_S057_WhoMayNamePrivateAddresses: an app that anybody registered never has the server call its own machine; one of a kind that allows it does.
+func TestS116_S057_WhoMayNamePrivateAddresses(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	var calls atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			calls.Add(1)
+			_ = c.Close()
+		}
+	}()
+	p := serveText(t, t.TempDir(), func(base, listen string) string {
+		return productSettings(base, listen, "") + `registration:
+  open: app
+  tokens: [{ name: own, secret: ` + client.Kept("own-apps") + `, kind: own }]
+  kinds:
+    app: { flows: { default: signin } }
+    own: { flows: { default: signin }, allow_private: true }
+`
+	})
+	body := `{"redirect_uris":["https://rp.example/cb"],"subject_type":"pairwise","allow_private":true,"sector_identifier_uri":"https://` + l.Addr().String() + `/sector"}`
+	for token, want := range map[string]bool{"": false, "own-apps": true} {
+		calls.Store(0)
+		if s, m := sendJSON(t, "POST", p.base+"/register", token, body); s != http.StatusBadRequest || m["error"] != "invalid_client_metadata" { // nobody answers there
+			t.Errorf("%q: %d %v", token, s, m)
+		}
+		if n := calls.Load(); n > 0 != want {
+			t.Errorf("token %q: called %d times", token, n)
+		}
+	}
 }
 
 // TestS023_S110_PolicyAndTermsAreLinks: whoever is asked what an app may have can read its policy and terms first, of clients of the settings and

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/server/app/certificates"
-	"github.com/stile-id/stile/server/config"
+	"github.com/stile-id/stile/server/app/upkeep"
 )
 
 // drainFor is how long requests under way may take once the server is told to stop.
@@ -98,7 +98,12 @@ func (s *Server) listener(secure *tls.Config) *http.Server {
 // Deliver sends what is in the outbox until ctx ends; Serve does so by itself.
 func (s *Server) Deliver(ctx context.Context) { s.delivery.Run(ctx) }
 
-// startBackground starts what runs beside requests: mail, purging, key rotation, and watching the flows' folder.
+// upkeep is what is done for the stores beside requests.
+func (s *Server) upkeep() upkeep.Room {
+	return upkeep.Room{File: s.file, Store: s.Store, Keys: s.Keys, Now: s.now, Log: s.log, Ended: func() { s.drop(); s.wake() }}
+}
+
+// startBackground starts what runs beside requests: mail, upkeep of the stores, and watching the flows' folder.
 func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 	start := func(run func()) {
 		wg.Add(1)
@@ -108,33 +113,11 @@ func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 	if s.trails != nil {
 		start(func() { s.trails.Run(ctx) })
 	}
+	start(func() { s.upkeep().Run(ctx) })
 	start(func() {
-		s.every(ctx, 10*time.Minute, func() {
-			n, err := s.Store.Purge(ctx, s.now(), config.Or(s.file.AuditKeep, 400*24*time.Hour))
-			if err != nil && ctx.Err() == nil {
-				s.log.Error("expired rows not purged", "cause", err.Error())
-			}
-			if n["trails"], err = s.Store.PurgeTrails(ctx, s.now().Add(-config.Or(s.file.Trails.Keep, 30*24*time.Hour))); err != nil && ctx.Err() == nil {
-				s.log.Error("old trails not purged", "cause", err.Error())
-			}
-			for table, count := range n {
-				if count > 0 {
-					s.log.Info("expired rows purged", "table", table, "rows", count)
-				}
-			}
-		})
-	})
-	start(func() {
-		s.every(ctx, guardEvery, func() {
+		upkeep.Every(ctx, guardEvery, func() {
 			if err := s.guard(ctx); err != nil && ctx.Err() == nil {
 				s.log.Error("candidates are not guarded", "cause", err.Error())
-			}
-		})
-	})
-	start(func() {
-		s.every(ctx, time.Hour, func() {
-			if err := s.Keys.Keep(ctx); err != nil && ctx.Err() == nil {
-				s.log.Error("signing keys not kept", "cause", err.Error())
 			}
 		})
 	})
@@ -147,19 +130,5 @@ func (s *Server) startBackground(ctx context.Context, wg *sync.WaitGroup) {
 				s.log.Error("flows are not watched", "cause", err.Error())
 			}
 		})
-	}
-}
-
-// every runs work now and again after each period, until ctx ends.
-func (s *Server) every(ctx context.Context, period time.Duration, work func()) {
-	t := time.NewTicker(period)
-	defer t.Stop()
-	for {
-		work()
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
 	}
 }

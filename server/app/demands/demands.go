@@ -31,6 +31,7 @@ func Check(file *config.File, set watch.Compiled) diag.Problems {
 			j := judge{file: file, set: set, client: r.Kinds[name].Sample(name), at: []string{"registration", "kinds", name}, out: &out}
 			j.flows()
 			j.approval()
+			j.reach(r.Open == name)
 		}
 	}
 	return out
@@ -112,6 +113,14 @@ func (j judge) approval() {
 				"client %q lets flow %s decide about what waits elsewhere, and it can end without the person's yes: %s", j.client.ID, f.name, strings.Join(e.Path, ", "))
 			break
 		}
+	}
+}
+
+// reach (STILE-C22) warns of a kind by which anybody could have this server call what lies behind its firewall.
+func (j judge) reach(open bool) {
+	if open && j.client.Private {
+		*j.out = append(*j.out, diag.Problem{Code: "STILE-C22", Severity: diag.Warning, At: j.here("allow_private"), Hint: "remove it, or let only tokens register this kind",
+			Message: "anybody may register, and name addresses inside this server's own network that it then calls"})
 	}
 }
 

@@ -58,7 +58,7 @@ func (r Room) Mount(to *mux.Router, limits transient.Store, address func(*http.R
 	if s == nil {
 		return nil
 	}
-	h := &registration.Handler{Issuer: oauth.Issuer(r.File.Issuer), Settings: *s, Offers: r.offers(), Ledger: r.Ledger, Limits: limits, Address: address, Remote: remote, Calls: calls(false),
+	h := &registration.Handler{Issuer: oauth.Issuer(r.File.Issuer), Settings: *s, Offers: r.offers(), Ledger: r.Ledger, Limits: limits, Address: address, Remote: remote, Calls: calls,
 		Open: parts.Limit(r.File.Limits.Registrations, 10, time.Hour), Judge: judge, Sign: r.Sign, Random: rand.Reader, Now: r.Now, Log: r.Log,
 		Changed: func(id string, removed bool) {
 			r.Clients.Registered.Drop(id)

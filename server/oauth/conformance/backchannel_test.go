@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/journey"
 	connect "github.com/stile-id/stile/server/connect/http"
@@ -168,6 +169,58 @@ func TestS059_EveryEndIsTold(t *testing.T) {
 				t.Errorf("%s: the refresh token of %s lives on: %d %v", name, id, status, e)
 			}
 		}
+	}
+}
+
+// TestS059_S066_TimingOutIsAnEnd: a session whose time is over ends as every session does, for every client that heard of it, whatever one client's own limit is. Refresh tokens
+// and access tokens that rest on it end, those with offline_access do not.
+func TestS059_S066_TimingOutIsAnEnd(t *testing.T) {
+	s := newSink(t)
+	w, teller := hearing(t, s, func(c *oauth.Client) {
+		c.Offline = true
+		if c.ID == "jwt" { // too old for it after an hour: the session goes on for others
+			c.Lifetimes.SessionIdle, c.Lifetimes.SessionAbsolute = action.Duration(time.Hour), action.Duration(time.Hour)
+		}
+	})
+	m := w.tokens200("web")
+	w.tokens200("jwt")
+	offline := w.tokens200("web", "scope", "openid offline_access")
+	sweep := func() int {
+		t.Helper()
+		n, err := w.store.EndOverdue(context.Background(), w.now(), w.now())
+		w.must(err)
+		return n
+	}
+	w.pass(2 * time.Hour)
+	if n, got := sweep(), w.told(teller); n != 0 || len(got) != 0 {
+		t.Errorf("too old for one client: %d ended, told %v", n, got)
+	}
+	status, m := w.refresh("web", m["refresh_token"])
+	if status != http.StatusOK {
+		t.Fatalf("%d %v", status, m)
+	}
+	w.pass(46*time.Hour - time.Second)
+	_, m = w.refresh("web", m["refresh_token"])
+	access := m["access_token"].(string)
+	w.pass(2 * time.Second)
+	if !w.active(access) {
+		t.Error("the access token is not good before the session is ended")
+	}
+	if n, got := sweep(), w.told(teller); n == 0 || len(got) != 2 || got["web"] != nil || got["jwt"] != nil || len(s.tokens()) != 2 {
+		t.Errorf("%d ended, told %v", n, got)
+	}
+	w.grants.DropAll()
+	if w.active(access) {
+		t.Error("an access token lives on")
+	}
+	if status, e := w.refresh("web", m["refresh_token"]); status != http.StatusBadRequest || e["error"] != "invalid_grant" {
+		t.Errorf("a refresh token lives on: %d %v", status, e)
+	}
+	if status, e := w.refresh("web", offline["refresh_token"]); status != http.StatusOK {
+		t.Errorf("offline access ended: %d %v", status, e)
+	}
+	if n, got := sweep(), w.told(teller); n != 0 || len(got) != 0 {
+		t.Errorf("again: %d ended, told %v", n, got)
 	}
 }
 

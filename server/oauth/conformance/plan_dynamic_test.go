@@ -28,7 +28,7 @@ func newDynamic(t *testing.T) *dynamic {
 	d.sectors = sectors.URL + "/sector.json"
 	d.registering(func(h *registration.Handler) {
 		openKind(h)
-		h.Calls = sectors.Client()
+		h.Calls = func(bool) *http.Client { return sectors.Client() }
 	})
 	said := d.people.change
 	d.signedIn(0)

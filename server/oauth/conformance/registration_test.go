@@ -48,7 +48,7 @@ const entry = "an-initial-access-token"
 func (w *world) registering(change ...func(*registration.Handler)) (*registration.Handler, *lookups) {
 	w.t.Helper()
 	l := &lookups{Ledger: w.store}
-	h := &registration.Handler{Issuer: issuer, Ledger: l, Limits: w.limits, Address: authentication.Address, Remote: w.remote, Calls: http.DefaultClient, Open: transient.Limit{Burst: 50, Per: time.Hour},
+	h := &registration.Handler{Issuer: issuer, Ledger: l, Limits: w.limits, Address: authentication.Address, Remote: w.remote, Calls: func(bool) *http.Client { return http.DefaultClient }, Open: transient.Limit{Burst: 50, Per: time.Hour},
 		Random: rand.Reader, Now: w.now, Log: slog.New(slog.DiscardHandler), Settings: kind.Settings{Open: "app", Tokens: []kind.Token{{Name: "acme", Secret: client.Kept(entry), Kind: "partner"}},
 			Kinds: map[string]kind.Kind{
 				"app": {Flows: oauth.Flows{Default: "signin"}, Scopes: []string{"openid", "profile"}, GrantTypes: []string{oauth.GrantCode, oauth.GrantRefresh, oauth.GrantCredentials}},
@@ -630,6 +630,68 @@ func TestS116_KindIsReadAnew(t *testing.T) {
 	w.pass(registry.Age)
 	if _, err := w.registry.Client(t.Context(), id); !errors.Is(err, oauth.ErrNoClient) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestS116_S057_PrivateAddresses: whether what a client names may lie at private addresses is its kind's to say, anew each time, and never its own; what was read there is
+// nothing for a client that may not read it.
+func TestS116_S057_PrivateAddresses(t *testing.T) {
+	w := newWorld(t)
+	private := func(h *registration.Handler, yes bool) {
+		k := h.Settings.Kinds["partner"]
+		k.Private = yes
+		h.Settings.Kinds["partner"] = k
+	}
+	var sectors []bool
+	lists := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`["` + cb()[0] + `"]`)) }))
+	t.Cleanup(lists.Close)
+	h, _ := w.registering(func(h *registration.Handler) {
+		private(h, true)
+		h.Calls = func(private bool) *http.Client {
+			sectors = append(sectors, private)
+			return lists.Client()
+		}
+	})
+	k := newKey(t, "ES256", "one")
+	w.fetch = func(string) ([]byte, error) { return keySet(t, k), nil }
+	var reached []bool
+	w.reach = func(_ string, private bool) { reached = append(reached, private) }
+	body := said{"redirect_uris": cb(), "jwks_uri": "https://rp.example/jwks", "sector_identifier_uri": lists.URL, "token_endpoint_auth_method": "private_key_jwt", "grant_types": []string{"client_credentials"}, "allow_private": true}
+	own, stranger := w.registered(entry, body), w.registered("", body)
+	if own["allow_private"] != nil || stranger["allow_private"] != nil {
+		t.Errorf("what a client says of it is registered: %v", stranger)
+	}
+	if !slices.Equal(sectors, []bool{true, false}) {
+		t.Errorf("sectors: %v", sectors)
+	}
+	signsIn := func(m said, want ...bool) {
+		t.Helper()
+		id := m["client_id"].(string)
+		reached = nil
+		if status, m := w.machine(w.assert(id, k)...); status != http.StatusOK || !slices.Equal(reached, want) {
+			t.Errorf("%d %v: fetched %v, want %v", status, m, reached, want)
+		}
+		if c, err := w.registry.Client(t.Context(), id); err != nil || want != nil && c.Private != want[0] {
+			t.Errorf("%+v %v", c, err)
+		}
+	}
+	signsIn(own, true)
+	signsIn(own)
+	signsIn(stranger, false)
+	private(h, false)
+	w.pass(registry.Age)
+	signsIn(own) // what strangers may read too is there already
+	w.pass(11 * time.Minute)
+	signsIn(own, false)
+	private(h, true)
+	w.pass(registry.Age)
+	signsIn(own, true)
+	for _, member := range []string{"jwks_uri", "sector_identifier_uri", "backchannel_logout_uri"} { // http is for apps of the settings
+		bad := said{"redirect_uris": cb()}
+		bad[member] = "http://127.0.0.1/x"
+		if status, m, _ := w.tell("POST", string(issuer)+"/register", entry, bad); status != http.StatusBadRequest || m["error"] != "invalid_client_metadata" {
+			t.Errorf("%s: %d %v", member, status, m)
+		}
 	}
 }
 

@@ -153,7 +153,7 @@ func TestS046_ConsentShowsValuesAndIsAskedAnew(t *testing.T) {
 
 func TestS046_GatewaysAndClaims(t *testing.T) {
 	w := newWorld(t, payers)
-	forward, err := gateway.New(oauth.Issuer(issuer), gateway.Settings{"pay": {Client: "gateway", Audience: "https://api.example", Scopes: []string{"payment:*"}}}, w.authn, w.intro, w.now, slog.New(slog.DiscardHandler))
+	forward, err := gateway.New(oauth.Issuer(issuer), gateway.Settings{"pay": {Client: "gateway", Audience: "https://api.example", Scopes: []string{"payment:*"}}}, w.authn, w.intro, w.sender, w.now, slog.New(slog.DiscardHandler))
 	w.must(err)
 	forward.Mount(w.router)
 	for scope, want := range map[string]int{"api.read": 403, "payment:read": 200, "payment:7": 200, "eu:pay:7": 403} {

@@ -145,7 +145,7 @@ func TestStoreTrips_Answers(t *testing.T) {
 	w := newWorld(t, exchangers)
 	var trips atomic.Int64
 	w.grants.Grants = countedGrants{w.grants.Grants, &trips}
-	forward, err := gateway.New(oauth.Issuer(issuer), gateway.Settings{"orders": {Client: "gateway", Audience: "https://api.example"}}, w.authn, w.intro, w.now, slog.New(slog.DiscardHandler))
+	forward, err := gateway.New(oauth.Issuer(issuer), gateway.Settings{"orders": {Client: "gateway", Audience: "https://api.example"}}, w.authn, w.intro, w.sender, w.now, slog.New(slog.DiscardHandler))
 	w.must(err)
 	forward.Mount(w.router)
 	m := w.tokens200("web", "scope", "openid api", "resource", "https://api.example")

@@ -97,6 +97,7 @@ type world struct {
 	change   func(function string, c claims.Change) (json.RawMessage, error)
 	connect  func(name, path string) (json.RawMessage, error)
 	fetch    func(address string) ([]byte, error) // what clients publish
+	reach    func(address string, private bool)   // hears of each fetch
 	fetched  atomic.Int64
 	authn    *authentication.Authenticator
 	sender   *sender.Sender
@@ -240,8 +241,11 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 	})
 	w.must(err)
 	log := slog.New(slog.DiscardHandler)
-	get := func(_ context.Context, address string, _ bool) ([]byte, error) {
+	get := func(_ context.Context, address string, private bool) ([]byte, error) {
 		w.fetched.Add(1)
+		if w.reach != nil {
+			w.reach(address, private)
+		}
 		if w.fetch == nil {
 			return nil, errors.New("down")
 		}

@@ -27,7 +27,13 @@ type Remote struct {
 	Now   func() time.Time
 
 	mu   sync.Mutex
-	sets map[string]*set
+	sets map[place]*set
+}
+
+// place is an address, and whether it may be a private one: what somebody who may read it there found is nothing for somebody who may not.
+type place struct {
+	address string
+	private bool
 }
 
 // set is what is known of one address. Whoever knows the key it needs never waits for a fetch; whoever meets an unknown one does.
@@ -46,9 +52,10 @@ var errNoKeys = errors.New("foreign: the key set is not to be had")
 func (r *Remote) Keys(ctx context.Context, address string, private bool, kid string) ([]jose.JSONWebKey, error) {
 	r.mu.Lock()
 	if r.sets == nil {
-		r.sets = map[string]*set{}
+		r.sets = map[place]*set{}
 	}
-	s := r.sets[address]
+	at := place{address, private}
+	s := r.sets[at]
 	if s == nil {
 		for other := range r.sets { // any one: it is read again when it is needed
 			if len(r.sets) < maxSets {
@@ -57,7 +64,7 @@ func (r *Remote) Keys(ctx context.Context, address string, private bool, kid str
 			delete(r.sets, other)
 		}
 		s = &set{}
-		r.sets[address] = s
+		r.sets[at] = s
 	}
 	r.mu.Unlock()
 	now := r.Now()

@@ -4,7 +4,9 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -17,8 +19,10 @@ import (
 
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authentication"
+	"github.com/stile-id/stile/server/oauth/foreign"
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/oauth/sender"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
 
@@ -34,6 +38,7 @@ type Handler struct {
 	resources  Settings
 	clients    *authentication.Authenticator
 	introspect *introspect.Handler
+	sender     *sender.Sender
 	now        func() time.Time
 	log        *slog.Logger
 	made       *otter.Cache[question, string] // JWTs by token, so that a busy caller costs one signature in live.Age
@@ -45,12 +50,12 @@ type question struct {
 }
 
 // New makes the handler.
-func New(issuer oauth.Issuer, resources Settings, clients *authentication.Authenticator, i *introspect.Handler, now func() time.Time, log *slog.Logger) (*Handler, error) {
+func New(issuer oauth.Issuer, resources Settings, clients *authentication.Authenticator, i *introspect.Handler, from *sender.Sender, now func() time.Time, log *slog.Logger) (*Handler, error) {
 	made, err := otter.New(&otter.Options[question, string]{MaximumSize: 20_000, ExpiryCalculator: otter.ExpiryWriting[question, string](live.Age)})
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{issuer: issuer, resources: resources, clients: clients, introspect: i, now: now, log: log, made: made}, nil
+	return &Handler{issuer: issuer, resources: resources, clients: clients, introspect: i, sender: from, now: now, log: log, made: made}, nil
 }
 
 // Mount adds the endpoint to the host's router, when there is a resource at all.
@@ -64,6 +69,7 @@ var (
 	errGateway = &oauth.Error{Code: oauth.AccessDenied, Description: "The gateway must authenticate."}
 	errToken   = oauth.Fail(oauth.InvalidToken, "The access token is not valid, has expired, or is for something else.")
 	errBound   = oauth.Fail(oauth.InvalidToken, "The access token is bound to a key that cannot be proved through this gateway.") // RFC 9449 §7.2: never taken as Bearer
+	errTold    = oauth.Fail(oauth.InvalidProof, "The gateway does not tell which request the proof is for.")
 	errScope   = oauth.Fail(oauth.InsufficientScope, "The access token lacks a scope that is needed here.")
 	errUser    = oauth.Fail("insufficient_user_authentication", "A stronger or more recent sign-in is needed here.") // RFC 9470 §3
 )
@@ -85,17 +91,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, header := range resource.Blank {
 		w.Header().Set(header, "")
 	}
-	token := bearer(r)
+	token, dpop := shown(r)
 	if token == "" {
-		h.challenge(w, resource, nil)
+		h.challenge(w, r, resource, nil)
 		return
 	}
-	jwt, refused, err := h.answer(r, name, resource, caller, token)
+	jwt, refused, err := h.answer(r, name, resource, caller, token, dpop)
+	if resource.Proofs != nil {
+		h.sender.Answer(w, r)
+	}
 	switch {
 	case err != nil:
 		h.fail(w, r, err)
 	case refused != nil:
-		h.challenge(w, resource, refused)
+		h.challenge(w, r, resource, refused)
 	default:
 		w.Header().Set("Authorization", "Bearer "+jwt)
 		w.WriteHeader(http.StatusOK)
@@ -120,20 +129,51 @@ func (h *Handler) gateway(r *http.Request, resource Resource) (*oauth.Client, er
 	return c, nil
 }
 
-// bearer is the caller's token: in one Authorization header and nowhere else.
-func bearer(r *http.Request) string {
-	shown := r.Header.Values("Authorization")
-	if len(shown) != 1 {
-		return ""
+// shown is the caller's token, in one Authorization header and nowhere else; dpop says by which scheme it came.
+func shown(r *http.Request) (token string, dpop bool) {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return "", false
 	}
-	scheme, token, _ := strings.Cut(shown[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if dpop = strings.EqualFold(scheme, "DPoP"); !dpop && !strings.EqualFold(scheme, "Bearer") {
+		return "", false
 	}
-	return strings.TrimSpace(token)
+	return strings.TrimSpace(token), dpop
 }
 
-func (h *Handler) answer(r *http.Request, name string, resource Resource, caller *oauth.Client, token string) (jwt string, refused *oauth.Error, err error) {
+// holds checks that the caller holds what the token is bound to, for the request that the gateway says was made. Only the resource's own
+// gateway is asked: whoever else could say which request it was could use a proof for another.
+func (h *Handler) holds(r *http.Request, name string, resource Resource, held *introspect.Held, token string, dpop bool) error {
+	to := held.Confirm()
+	if resource.Proofs == nil && to != (oauth.Confirm{}) {
+		return errBound
+	}
+	at := sender.Wanted{Token: token}
+	if resource.Proofs != nil && to.JKT != "" && dpop {
+		target, err := h.told(r, name, resource.Proofs)
+		if err != nil {
+			return err
+		}
+		at.Elsewhere = target
+	}
+	return h.sender.Holds(r.Context(), r, held.Owner(), to, at, dpop)
+}
+
+// told is the caller's request as the gateway tells it.
+func (h *Handler) told(r *http.Request, name string, p *Proofs) (*sender.Target, error) {
+	if p.From == fromPath {
+		path := strings.TrimPrefix(r.URL.EscapedPath(), h.issuer.Path(Path)+name)
+		return &sender.Target{Method: r.Method, Address: p.Origin + cmp.Or(path, "/")}, nil
+	}
+	methods, paths := r.Header.Values("X-Forwarded-Method"), r.Header.Values("X-Forwarded-Uri")
+	if len(methods) != 1 || methods[0] == "" || len(paths) != 1 || !strings.HasPrefix(paths[0], "/") {
+		return nil, errTold
+	}
+	return &sender.Target{Method: methods[0], Address: p.Origin + paths[0]}, nil
+}
+
+func (h *Handler) answer(r *http.Request, name string, resource Resource, caller *oauth.Client, token string, dpop bool) (jwt string, refused *oauth.Error, err error) {
 	ctx, now := r.Context(), h.now()
 	held, err := h.introspect.Look(ctx, caller, token, now)
 	if err != nil {
@@ -142,8 +182,14 @@ func (h *Handler) answer(r *http.Request, name string, resource Resource, caller
 	switch {
 	case held == nil || !slices.Contains(held.Audience(), resource.Audience):
 		return "", errToken, nil
-	case held.Bound():
-		return "", errBound, nil
+	}
+	if err := h.holds(r, name, resource, held, token, dpop); err != nil {
+		if told := (*oauth.Error)(nil); errors.As(err, &told) && told.Status() < http.StatusInternalServerError {
+			return "", told, nil
+		}
+		return "", nil, err
+	}
+	switch {
 	case slices.ContainsFunc(resource.Scopes, func(s string) bool { return !oauth.Granted(held.Scope(), s) }):
 		return "", errScope, nil
 	case len(resource.ACR) > 0 && !slices.Contains(resource.ACR, held.ACR()),
@@ -162,8 +208,14 @@ func (h *Handler) answer(r *http.Request, name string, resource Resource, caller
 }
 
 // challenge tells the caller, through the gateway, what is missing (RFC 6750 §3, RFC 9470 §3). Settings hold no quotes.
-func (h *Handler) challenge(w http.ResponseWriter, resource Resource, e *oauth.Error) {
+func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, resource Resource, e *oauth.Error) {
 	status, text := http.StatusUnauthorized, `Bearer realm="stile"`
+	if _, dpop := shown(r); dpop && resource.Proofs != nil { // RFC 9449 §7.1
+		text = `DPoP algs="` + strings.Join(foreign.Names(), " ") + `"`
+	}
+	if e != nil && sender.NeedsNonce(e) {
+		h.sender.Challenge(w)
+	}
 	if e != nil {
 		text += `, error="` + e.Code + `", error_description="` + e.Description + `"`
 		switch e {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,8 +21,20 @@ type Resource struct {
 	ACR      []string        `json:"acr,omitempty" jsonschema_description:"Assurances of which the person must have reached one."`
 	MaxAge   action.Duration `json:"max-age,omitempty" jsonschema_description:"How long ago the person may have proved who they are. Default: any time."`
 	Lifetime action.Duration `json:"lifetime,omitempty" jsonschema_description:"Of the JWT that is passed on. Default 1m, at most 10m; never longer than the token."`
+	Proofs   *Proofs         `json:"proofs,omitempty" jsonschema_description:"How tokens that are bound to a key (DPoP, mutual TLS) pass this gateway. Without it they do not."`
 	Blank    []string        `json:"blank,omitempty" jsonschema_description:"Headers that services behind the gateway believe. They are answered empty, so that the gateway overwrites what a caller wrote there."`
 }
+
+// Proofs says where the gateway tells what the caller asked for, which is what a DPoP proof is about (RFC 9449 §4.3).
+type Proofs struct {
+	Origin string `json:"origin" jsonschema:"required" jsonschema_description:"Of the API as callers write it: scheme, host and port, such as https://api.example.com."`
+	From   string `json:"from,omitempty" jsonschema:"enum=forwarded,enum=path" jsonschema_description:"forwarded (the default): the gateway writes X-Forwarded-Method and X-Forwarded-Uri over whatever the caller wrote there. path: it repeats the caller's method and appends the path to its question, as Envoy does."`
+}
+
+const (
+	fromHeaders = "forwarded"
+	fromPath    = "path"
+)
 
 // Settings are the resources by name; the name is part of the address the gateway asks.
 type Settings map[string]Resource
@@ -68,6 +81,14 @@ func Check(name string, r Resource, clients []oauth.Client) []error {
 	for _, h := range r.Blank {
 		if h == "" || strings.Trim(strings.ToLower(h), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || strings.EqualFold(h, "Authorization") {
 			problem("blank: %q is no header to blank", h)
+		}
+	}
+	if p := r.Proofs; p != nil {
+		if u, err := url.Parse(p.Origin); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || p.Origin != u.Scheme+"://"+u.Host {
+			problem("proofs: origin is scheme, host and port of the API as callers write it, and nothing else")
+		}
+		if p.From != "" && p.From != fromHeaders && p.From != fromPath {
+			problem("proofs: from is forwarded or path")
 		}
 	}
 	if l := time.Duration(r.Lifetime); l != 0 && (l < 2*live.Age || l > longest) {

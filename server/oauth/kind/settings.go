@@ -45,6 +45,7 @@ type Kind struct {
 	Lifetimes  oauth.Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Consent    string          `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what a client may have. skip is for kinds that nobody registers without a token. Default: ask."`
 	Statement  bool            `json:"statement,omitempty" jsonschema_description:"They must bring a software statement."`
+	Private    bool            `json:"allow_private,omitempty" jsonschema_description:"Their jwks_uri, request_uris, sector_identifier_uri and back-channel logout address may lie at private addresses; all are https still. For kinds that only your own apps are registered as."`
 }
 
 // Issuer signs software statements.

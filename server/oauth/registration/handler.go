@@ -43,8 +43,8 @@ type Handler struct {
 	Open     transient.Limit // of registrations without a token, per address; Burst 0: no limit
 	Address  func(*http.Request) string
 	Remote   *foreign.Remote
-	// Calls fetch sector_identifier_uris: guarded, to public addresses alone.
-	Calls   *http.Client
+	// Calls fetch sector_identifier_uris: guarded, to public addresses alone unless the kind allows private ones.
+	Calls   func(private bool) *http.Client
 	Judge   Hook // nil: the kind alone decides
 	Changed func(id string, removed bool)
 	// Sign publishes a key of each algorithm ("" is none) before a client is told that it is signed for with it; nil: they are there.

@@ -78,7 +78,7 @@ func (o *Operators) caller(r *http.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := o.Sender.Holds(ctx, r, c, a.Confirm, strings.TrimPrefix(r.URL.Path, h.Issuer.Path("")), token, dpop); err != nil {
+	if err := o.Sender.Holds(ctx, r, c, a.Confirm, sender.Wanted{Path: strings.TrimPrefix(r.URL.Path, h.Issuer.Path("")), Token: token}, dpop); err != nil {
 		return "", err
 	}
 	revoked, err := o.Grants.OwnRevoked(ctx, a.ID, h.Now())

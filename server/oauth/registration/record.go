@@ -163,7 +163,7 @@ func (h *Handler) issue(ctx context.Context, reg *identity.Registration, m *kind
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := sector.Check(ctx, h.Calls, c); err != nil {
+	if err := sector.Check(ctx, h.Calls(c.Private), c); err != nil {
 		return out, kind.Bad("sector_identifier_uri", "the list there cannot be read, or lacks a redirect URI.").With(err)
 	}
 	return out, nil

@@ -30,6 +30,8 @@ const (
 	// nodeDrift is how far the clocks of our own nodes and of the transient store may differ.
 	nodeDrift = 2 * time.Second
 	maxProof  = 4 << 10
+	// maxAddress bounds htu, in bytes.
+	maxAddress = 1000
 )
 
 // Proofs checks DPoP proofs. Nonces are sealed times under a key of the day, so nothing is stored for them.
@@ -71,11 +73,15 @@ var (
 // Wanted is what a proof must be about.
 type Wanted struct {
 	Path       string   // of the endpoint, below the issuer
+	Elsewhere  *Target  // what was asked instead, where a gateway tells it
 	Token      string   // the access token that comes with it; "" where there is none
 	Key        string   // thumbprint of the only key that will do; "" for any
 	Nonce      bool     // a nonce of ours is required
 	Algorithms []string // signatures that the client's profile allows; nil: any that is known
 }
+
+// Target is a request to somebody else: its method and its address, of which query and fragment do not count.
+type Target struct{ Method, Address string }
 
 // Has reports whether a request brings a proof, good or bad.
 func Has(r *http.Request) bool { return len(r.Header.Values("DPoP")) > 0 }
@@ -99,7 +105,7 @@ func (p *Proofs) Check(ctx context.Context, r *http.Request, want Wanted) (thumb
 	if id == "" || len(id) > 500 || !dated || method == "" || target == "" { // 3
 		return "", errProof
 	}
-	if j.Typ != "dpop+jwt" || j.VerifyOwn() != nil || method != r.Method || !p.here(target, want.Path) { // 4, 6, 8, 9
+	if j.Typ != "dpop+jwt" || j.VerifyOwn() != nil || !p.about(method, target, r, want) { // 4, 6, 8, 9
 		return "", errProof
 	}
 	sum, err := j.Key.Thumbprint(crypto.SHA256)
@@ -156,9 +162,19 @@ func (p *Proofs) fresh(ctx context.Context, o foreign.Object, id string, at time
 	return nil
 }
 
+// about reports whether a proof's htm and htu are those of the request it came with, or of the one it was told about.
+func (p *Proofs) about(htm, htu string, r *http.Request, want Wanted) bool {
+	if want.Elsewhere == nil {
+		return htm == r.Method && p.here(htu, want.Path)
+	}
+	got, ok := plain(htu)
+	asked, sound := plain(want.Elsewhere.Address)
+	return ok && sound && len(htu) <= maxAddress && got == asked && htm == want.Elsewhere.Method
+}
+
 // here reports whether a proof's htu is the endpoint, without query and fragment, compared as RFC 3986 §6.2.2 and §6.2.3 say.
 func (p *Proofs) here(htu, path string) bool {
-	if len(htu) > 1000 {
+	if len(htu) > maxAddress {
 		return false
 	}
 	got, ok := plain(htu)

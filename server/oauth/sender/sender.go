@@ -51,15 +51,16 @@ func (s *Sender) Of(ctx context.Context, r *http.Request, c *oauth.Client, path 
 var errToken = oauth.Fail(oauth.InvalidToken, "The access token is not valid or has expired.")
 
 // Holds checks, where a token of the client's is used, that whoever brings it holds the keys it is bound to; dpop says that it came by that
-// scheme. A bound token does not pass as a bearer token, and an unbound one gains nothing by a proof (RFC 9449 §7.1, RFC 8705 §3).
-func (s *Sender) Holds(ctx context.Context, r *http.Request, c *oauth.Client, to oauth.Confirm, path, token string, dpop bool) error {
+// scheme and at says where it is used (Path or Elsewhere) and which token it is. A bound token does not pass as a bearer token, and an unbound one gains nothing by a proof (RFC 9449 §7.1, RFC 8705 §3).
+func (s *Sender) Holds(ctx context.Context, r *http.Request, c *oauth.Client, to oauth.Confirm, at Wanted, dpop bool) error {
 	if dpop != (to.JKT != "") || to.X5T != "" && s.Thumbprint(r) != to.X5T {
 		return errToken
 	}
 	if !dpop {
 		return nil
 	}
-	_, err := s.Check(ctx, r, Wanted{Path: path, Token: token, Key: to.JKT, Algorithms: c.Rules().Algorithms})
+	at.Key, at.Algorithms = to.JKT, c.Rules().Algorithms
+	_, err := s.Check(ctx, r, at)
 	return err
 }
 

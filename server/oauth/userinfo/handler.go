@@ -106,7 +106,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, m
 	if err != nil {
 		return nil, "", nil, err
 	}
-	if err := h.Sender.Holds(ctx, r, c, a.Confirm, oauth.UserinfoPath, token, dpop); err != nil {
+	if err := h.Sender.Holds(ctx, r, c, a.Confirm, sender.Wanted{Path: oauth.UserinfoPath, Token: token}, dpop); err != nil {
 		return nil, "", c, err
 	}
 	asked, proved, err := oauth.ReadRecords(l.Grant.Request, l.Grant.Verdict)

@@ -21,6 +21,8 @@ func Directory(t *testing.T, open Open) {
 	t.Run("links", func(t *testing.T) { links(t, open) })
 	t.Run("sessions", func(t *testing.T) { sessions(t, open) })
 	t.Run("S059 ends of sessions are told", func(t *testing.T) { visits(t, open) })
+	t.Run("S059 sessions that time out are told of", func(t *testing.T) { overdue(t, open) })
+	t.Run("S059 many time out at once", func(t *testing.T) { overdueMany(t, open) })
 	t.Run("S059 what is refused is not told", func(t *testing.T) { visitsRollBack(t, open) })
 	t.Run("disabling ends everything", func(t *testing.T) { disabling(t, open) })
 	t.Run("consent", func(t *testing.T) { consent(t, open) })

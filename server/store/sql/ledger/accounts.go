@@ -143,7 +143,7 @@ func (l Ledger) setStatus(tx *database.Tx, w identity.SetStatus) error {
 	if err := l.revokeGrants(tx, identity.RevokeGrants{Account: w.Account, Reason: "account.disabled", At: w.At}); err != nil {
 		return err
 	}
-	if err := l.leave(tx, leftAll, "", w.Account, w.At); err != nil {
+	if err := l.leave(tx, w.At, leftAll, "", w.Account); err != nil {
 		return err
 	}
 	_, err := tx.Exec(`DELETE FROM sessions WHERE account = $1`, w.Account)

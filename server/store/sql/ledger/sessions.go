@@ -41,7 +41,7 @@ func putSession(tx *database.Tx, s identity.Session) error {
 func (l Ledger) endSessions(tx *database.Tx, w identity.EndSessions) error {
 	at := l.DB.Stamp(w.At)
 	if w.ID != "" {
-		if err := l.leave(tx, leftOne, w.ID, w.Account, w.At); err != nil {
+		if err := l.leave(tx, w.At, leftOne, w.ID, w.Account); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(`UPDATE grants SET revoked = $3, reason = $4
@@ -51,7 +51,7 @@ func (l Ledger) endSessions(tx *database.Tx, w identity.EndSessions) error {
 		_, err := tx.Exec(`DELETE FROM sessions WHERE id = $1 AND account = $2`, w.ID, w.Account)
 		return err
 	}
-	if err := l.leave(tx, leftAll, w.Except, w.Account, w.At); err != nil {
+	if err := l.leave(tx, w.At, leftAll, w.Except, w.Account); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(`UPDATE grants SET revoked = $3, reason = $4

@@ -37,27 +37,27 @@ func (l Ledger) visit(tx *database.Tx, g identity.Grant) error {
 
 // left says whose sessions end: one of them, or all but one.
 const (
-	leftOne = `DELETE FROM visits WHERE session = $1 AND account = $2 RETURNING session, client`
-	leftAll = `DELETE FROM visits WHERE account = $2 AND session <> $1 RETURNING session, client`
+	leftOne = `DELETE FROM visits WHERE session = $1 AND account = $2 RETURNING session, client, account`
+	leftAll = `DELETE FROM visits WHERE account = $2 AND session <> $1 RETURNING session, client, account`
 )
 
-// leave puts a message into the outbox for each client that wants to be told of the end of these sessions. It runs before the
-// sessions are removed, and its messages go with the transaction or not at all.
-func (l Ledger) leave(tx *database.Tx, query, session, account string, at time.Time) error {
+// leave puts a message into the outbox for each client that wants to be told of the end of the sessions whose visits the query removes. It runs
+// before the sessions are removed, and its messages go with the transaction or not at all.
+func (l Ledger) leave(tx *database.Tx, at time.Time, query string, args ...any) error {
 	if l.Hears == nil {
 		return nil // their rows go with the sessions
 	}
 	var gone []identity.SignedOut
 	if err := tx.Each(query, func(scan database.Scan) error {
-		x := identity.SignedOut{Account: account}
-		if err := scan(&x.Session, &x.Client); err != nil {
+		var x identity.SignedOut
+		if err := scan(&x.Session, &x.Client, &x.Account); err != nil {
 			return err
 		}
 		if l.hears(x.Client).Later {
 			gone = append(gone, x)
 		}
 		return nil
-	}, session, account); err != nil {
+	}, args...); err != nil {
 		return fmt.Errorf("visits: %w", err)
 	}
 	messages := make([]journey.Message, 0, len(gone))

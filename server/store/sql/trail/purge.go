@@ -17,14 +17,13 @@ const (
 // stale names rows that have had their time. $1 is the present, $2 the number. A time of 0 means never.
 type stale struct{ table, query string }
 
-// purges lists what may go in both engines. Grants go with their absolute end: by then every token and code of theirs has expired.
+// purges lists what may go in both engines. Sessions are not among them: they are ended (ledger.EndOverdue). Grants go with their absolute end: by then every token and code of theirs has expired.
 func purges() []stale {
 	return []stale{
 		{"turns", `DELETE FROM turns WHERE (journey, revision) IN (SELECT journey, revision FROM turns WHERE expires > 0 AND expires <= $1 LIMIT $2)`},
 		{"consumed", `DELETE FROM consumed WHERE (space, id) IN (SELECT space, id FROM consumed WHERE expires > 0 AND expires <= $1 LIMIT $2)`},
 		{"attempts", `DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE expires > 0 AND expires <= $1 LIMIT $2)`},
 		{"revoked_tokens", `DELETE FROM revoked_tokens WHERE token IN (SELECT token FROM revoked_tokens WHERE expires > 0 AND expires <= $1 LIMIT $2)`},
-		{"sessions", `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE idle <= $1 LIMIT $2)`},
 		{"grants", `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires <= $1 LIMIT $2)`},
 	}
 }
