@@ -147,7 +147,7 @@ func (k *checker) requests() {
 		}
 	}
 	for _, u := range c.RequestURIs {
-		if !fetchable(u, c.Private) {
+		if at, _, _ := strings.Cut(u, "#"); !fetchable(at, c.Private) { // a fragment is the hash of what lies there (OpenID Connect Core §6.2)
 			k.hint("request_uris", "write https://app.example/request.jwt; http is for this machine, with allow_private", "request URI %q is no https address", u)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/client"
@@ -24,12 +26,13 @@ type bank struct {
 	k, other key
 	cert     *x509.Certificate
 	told     *told
+	delivery string
 	n        func() []error
 }
 
 func newBank(t *testing.T, delivery string, change ...func(*oauth.Client)) *bank {
 	t.Helper()
-	b := &bank{k: newKey(t, "ES256", "k"), other: newKey(t, "ES256", "k"), told: newTold(t)}
+	b := &bank{k: newKey(t, "ES256", "k"), other: newKey(t, "ES256", "k"), told: newTold(t), delivery: delivery}
 	set := keySet(t, b.k)
 	foreign := keySet(t, b.other)
 	b.world = newWorld(t, func(list []oauth.Client) []oauth.Client {
@@ -148,6 +151,46 @@ func TestS062_PlanWellBehaved(t *testing.T) {
 			wantError(t, name+": used before", status, e, 400, "invalid_grant")
 		}
 	})
+}
+
+// TestS062_PlanInteractionID: resources of FAPI name each call, by the UUID of the client or by one of ours; anything else is not repeated.
+func TestS062_PlanInteractionID(t *testing.T) {
+	b := newBank(t, oauth.DeliverPoll)
+	m := b.begun(map[string]any{"scope": "openid profile"})
+	b.send(post(b.link(), nil))
+	b.pass(10 * time.Second)
+	status, m := b.collect(m["auth_req_id"])
+	if status != 200 {
+		t.Fatalf("%d %v", status, m)
+	}
+	const named = "c770aef3-6784-41f7-8e0e-ff5f97bddb3a"
+	call := func(token string, ids ...string) (int, string) {
+		r := showing(get("/userinfo", nil), b.cert)
+		r.Header.Set("Authorization", "Bearer "+token)
+		for _, id := range ids {
+			r.Header.Add("x-fapi-interaction-id", id)
+		}
+		rec := b.send(r)
+		if n := len(rec.Header().Values("x-fapi-interaction-id")); n > 1 {
+			t.Errorf("%d times", n)
+		}
+		return rec.Code, rec.Header().Get("x-fapi-interaction-id")
+	}
+	token, _ := m["access_token"].(string)
+	if status, id := call(token, named); status != 200 || id != named {
+		t.Errorf("%d %q", status, id)
+	}
+	if status, id := call("wrong", named); status != 401 || id != named {
+		t.Errorf("refused: %d %q", status, id)
+	}
+	for _, given := range [][]string{nil, {"<script>"}, {named, named}, {"{" + named + "}"}, {strings.Repeat("a", 5000)}, {""}} {
+		if status, id := call(token, given...); status != 200 || uuid.Validate(id) != nil || len(id) != 36 || id == named {
+			t.Errorf("%.40q: %d %.60q", given, status, id)
+		}
+	}
+	if _, id := call("wrong"); id != "" {
+		t.Errorf("a stranger's call is named: %q", id)
+	}
 }
 
 // TestS062_PlanOtherEnds: fapi-ciba-id1-user-rejects-authentication, -auth-req-id-expired, -ensure-wrong-authentication-request-id-in-token-endpoint-request,
@@ -286,6 +329,30 @@ func TestS061_PlanClientAuthentication(t *testing.T) {
 	if status, e := mtls.post("/bc-authorize", "client_id", "bank", "request", mtls.k.sign(t, nil, mtls.request(nil))); status != 401 {
 		t.Errorf("a certificate that is not the client's: %d %v", status, e)
 	}
+}
+
+// TestS062_PlanPingedComesAtOnce: whoever waits for a ping may have looked a moment before it, and comes at once when it is there; who is to poll waits as long as was said.
+func TestS062_PlanPingedComesAtOnce(t *testing.T) {
+	bothWays(t, func(t *testing.T, b *bank) {
+		for _, decline := range []bool{false, true} {
+			m := b.begun(nil)
+			status, e := b.collect(m["auth_req_id"])
+			wantError(t, "nobody decided", status, e, 400, "authorization_pending")
+			status, e = b.collect(m["auth_req_id"])
+			wantError(t, "not pinged yet", status, e, 400, "slow_down")
+			b.people.decline = decline
+			b.send(post(b.link(), nil))
+			status, e = b.collect(m["auth_req_id"])
+			switch {
+			case b.delivery != oauth.DeliverPing:
+				wantError(t, "polls", status, e, 400, "slow_down")
+			case decline:
+				wantError(t, "pinged of a no", status, e, 400, "access_denied")
+			case status != 200:
+				t.Errorf("pinged: %d %v", status, e)
+			}
+		}
+	})
 }
 
 // TestS062_PlanPing: the modules fapi-ciba-id1-ping-notification-endpoint-*: whatever it answers, the client may ask.

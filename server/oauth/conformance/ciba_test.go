@@ -82,6 +82,11 @@ func TestS062_BackchannelByPolling(t *testing.T) {
 	if status != 200 || m["refresh_token"] != nil || w.payload(m["id_token"], "JWT")["sub"] != ann {
 		t.Fatalf("%d %v", status, m)
 	}
+	status, e = w.pollFor("desk", b["auth_req_id"])
+	wantError(t, "redeemed a moment ago", status, e, 400, "invalid_grant")
+	if !w.active(m["access_token"]) {
+		t.Error("asked for twice at once, and the tokens are lost")
+	}
 	w.pass(10 * time.Second)
 	status, e = w.pollFor("desk", b["auth_req_id"])
 	wantError(t, "a second time", status, e, 400, "invalid_grant")

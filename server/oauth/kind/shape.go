@@ -391,8 +391,8 @@ func logout(d *draft) error {
 
 func requests(d *draft) error {
 	for _, u := range d.RequestURIs {
-		if !https(u) {
-			return Bad("request_uris", "they must be https addresses without a fragment.")
+		if at, fragment, _ := strings.Cut(u, "#"); !https(at) || !https(at+"?"+fragment) { // a fragment is the hash of what lies there (OpenID Connect Core §6.2)
+			return Bad("request_uris", "they must be https addresses.")
 		}
 	}
 	if len(d.RequestURIs) > 0 && len(d.JWKS) == 0 && d.JWKSURI == "" {

@@ -43,12 +43,14 @@ var (
 	errKeysAway = oauth.Fail(oauth.Unavailable, "The keys of the client cannot be read now.")
 )
 
-// ByReference fetches the object at one of the client's registered addresses. An address that is not registered is never asked.
+// ByReference fetches the object at one of the client's registered addresses. An address that is not registered is never asked. A fragment tells a
+// server that keeps objects whether its copy is the one that is meant (OpenID Connect Core §6.2); nothing is kept here, and what counts is the signature.
 func (o *Opener) ByReference(ctx context.Context, c *oauth.Client, address string, now time.Time) (string, error) {
 	if len(c.RequestURIs) == 0 {
 		return "", errNoURIs
 	}
-	if !slices.Contains(c.RequestURIs, address) {
+	address, _, _ = strings.Cut(address, "#")
+	if !slices.ContainsFunc(c.RequestURIs, func(u string) bool { at, _, _ := strings.Cut(u, "#"); return at == address }) {
 		return "", errURI
 	}
 	ok, _, err := o.Limits.Take(ctx, "oauth/request-uri/"+c.ID, transient.Limit{Burst: 60, Per: time.Minute}, now)

@@ -48,6 +48,7 @@ type Record struct {
 	Expires   int64    `json:"x"`            // seconds since 1970
 	State     string   `json:"st,omitempty"`
 	Grant     string   `json:"g,omitempty"`
+	Told      bool     `json:"t,omitempty"` // the client was given the grant, and asks in vain from then on (CIBA Core §11: invalid_grant)
 
 	Delivery string        `json:"d,omitempty"`  // how the client hears of the decision; poll when empty
 	Confirm  oauth.Confirm `json:"cn,omitzero"`  // what pushed tokens are bound to
@@ -221,7 +222,9 @@ func (s *Store) Poll(ctx context.Context, kind, secret, client string, now time.
 		since := now.UnixMilli() - r.Asked
 		r.Asked = now.UnixMilli()
 		switch {
-		case since < r.Interval*1000:
+		case since < r.Interval*1000 && r.Told: // spent, however long one waits; a client that asks twice at once loses no tokens by it
+			return errUnknown
+		case since < r.Interval*1000 && (r.State == Open || r.Delivery != oauth.DeliverPing): // whoever was pinged comes at once
 			r.Interval = min(r.Interval+slower, slowest)
 			return errSlow
 		case r.State == Refused:
@@ -229,7 +232,7 @@ func (s *Store) Poll(ctx context.Context, kind, secret, client string, now time.
 		case r.State != Approved:
 			return errPending
 		}
-		grant = r.Grant
+		grant, r.Told = r.Grant, true
 		return nil
 	})
 	switch {

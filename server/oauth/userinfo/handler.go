@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/mux"
 
 	"github.com/stile-id/stile/engine/identity"
@@ -53,6 +54,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, mediaType, c, err := h.answer(w, r)
+	interaction(w, r, c)
 	wire.Origin(w, r, h.Clients, c)
 	wire.NoStore(w)
 	h.Sender.Answer(w, r)
@@ -63,6 +65,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", mediaType)
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) //nolint:gosec // JSON or a JWT, served with its own media type and nosniff
+}
+
+// interaction names the call for the logs of both sides (FAPI 1.0 Part 1 §6.2.1, which FAPI-CIBA rests on): by the UUID that the client gives, else
+// by one of ours where the client's profile wants it. What is no UUID is not repeated.
+func interaction(w http.ResponseWriter, r *http.Request, c *oauth.Client) {
+	const header = "X-Fapi-Interaction-Id"
+	given := r.Header.Values(header)
+	if len(given) == 1 && len(given[0]) == 36 && uuid.Validate(given[0]) == nil {
+		w.Header().Set(header, given[0])
+		return
+	}
+	if c != nil && c.Profile == oauth.ProfileCIBA {
+		w.Header().Set(header, uuid.NewString())
+	}
 }
 
 // bearer finds the one access token of a request. A token in the address would end in logs; one in a body is not offered either.
