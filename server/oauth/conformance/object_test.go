@@ -121,10 +121,10 @@ func TestS039_SigningIsRequired(t *testing.T) {
 
 func TestS039_S057_RequestURI(t *testing.T) {
 	k := newKey(t, "ES256", "k")
-	w := newWorld(t, signing(t, k, func(c *oauth.Client) { c.RequestURIs = []string{"https://app.example/r"} }))
+	w := newWorld(t, signing(t, k, func(c *oauth.Client) { c.RequestURIs = []string{"https://app.example/r", "https://app.example/r#l__qKVppPDM8BaXBmg5wxyXmCfEffLuCJA81xJRl_Oo"} }))
 	served := ""
 	w.fetch = func(address string) ([]byte, error) {
-		if served == "" {
+		if served == "" || address != "https://app.example/r" {
 			return nil, errors.New("down")
 		}
 		return []byte(served), nil
@@ -145,8 +145,10 @@ func TestS039_S057_RequestURI(t *testing.T) {
 		t.Errorf("down: %v", q)
 	}
 	served = k.sign(t, nil, w.object("web", ask("web")))
-	if q := by("https://app.example/r"); q.Get("code") == "" || q.Get("state") != "st&te=1" {
-		t.Errorf("%v", q)
+	for _, uri := range []string{"https://app.example/r", "https://app.example/r#l__qKVppPDM8BaXBmg5wxyXmCfEffLuCJA81xJRl_Oo"} { // the hash of what lies there, once
+		if q := by(uri); q.Get("code") == "" || q.Get("state") != "st&te=1" {
+			t.Errorf("%s: %v", uri, q)
+		}
 	}
 	w.fetched.Store(0)
 	for range 100 {

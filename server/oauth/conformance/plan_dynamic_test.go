@@ -175,11 +175,11 @@ func TestPlanDynamic(t *testing.T) {
 			k := newKey(t, "RS256", "k")
 			var set any
 			d.must(json.Unmarshal(keySet(t, k), &set))
-			m := d.registers(said{"jwks": set, "request_uris": []string{"https://rp.example/object"}, "request_object_signing_alg": "RS256"})
+			m := d.registers(said{"jwks": set, "request_uris": []string{"https://rp.example/object#l__qKVppPDM8BaXBmg5wxyXmCfEffLuCJA81xJRl_Oo"}, "request_object_signing_alg": "RS256"})
 			id := m["client_id"].(string)
 			object := k.sign(t, nil, d.object(id, d.ask(id)))
 			d.fetch = func(string) ([]byte, error) { return []byte(object), nil }
-			for _, v := range []url.Values{form("request_uri", "https://rp.example/object"), form("request", object, "redirect_uri", rpBack+"/other")} {
+			for _, v := range []url.Values{form("request_uri", "https://rp.example/object#l__qKVppPDM8BaXBmg5wxyXmCfEffLuCJA81xJRl_Oo"), form("request", object, "redirect_uri", rpBack+"/other")} {
 				if _, q := d.answered(d.send(get("/authorize", merged(v, "client_id", id, "response_type", "code", "scope", "openid")))); q.Get("code") == "" {
 					t.Errorf("%v: %v", v, q)
 				}

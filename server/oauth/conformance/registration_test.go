@@ -358,6 +358,7 @@ func TestS111_Refused(t *testing.T) {
 		{"two sectors without a list", "invalid_client_metadata", said{"redirect_uris": []string{"https://a.example/cb", "https://b.example/cb"}, "subject_type": "pairwise"}},
 		{"another's sector", "invalid_client_metadata", said{"redirect_uris": cb(), "subject_type": "pairwise", "sector_identifier_uri": "https://127.0.0.1:1/list"}},
 		{"details", "invalid_client_metadata", said{"redirect_uris": cb(), "authorization_details_types": []string{"payment"}}},
+		{"a request URI with a fragment that is none", "invalid_client_metadata", said{"redirect_uris": cb(), "jwks_uri": "https://rp.example/k", "request_uris": []string{"https://rp.example/r#a b"}}},
 		{"request URIs without keys", "invalid_client_metadata", said{"redirect_uris": cb(), "request_uris": []string{"https://rp.example/r"}}},
 		{"twice", "invalid_client_metadata", `{"redirect_uris":["https://rp.example/cb"],"redirect_uris":["https://evil.example/cb"]}`},
 		{"no object", "invalid_client_metadata", `[]`},

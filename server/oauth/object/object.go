@@ -49,10 +49,10 @@ func (o *Opener) ByReference(ctx context.Context, c *oauth.Client, address strin
 	if len(c.RequestURIs) == 0 {
 		return "", errNoURIs
 	}
-	address, _, _ = strings.Cut(address, "#")
-	if !slices.ContainsFunc(c.RequestURIs, func(u string) bool { at, _, _ := strings.Cut(u, "#"); return at == address }) {
+	if !slices.Contains(c.RequestURIs, address) {
 		return "", errURI
 	}
+	address, _, _ = strings.Cut(address, "#")
 	ok, _, err := o.Limits.Take(ctx, "oauth/request-uri/"+c.ID, transient.Limit{Burst: 60, Per: time.Minute}, now)
 	if err != nil {
 		return "", err
