@@ -37,7 +37,7 @@ func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
 	v.Kind, v.Step, v.Signal = page.Prompt.Kind, page.Prompt.Step, string(page.Prompt.Signal)
 	v.Prompt, v.Frames = promptOf(page, s), page.Frames
 	v.Title = title(page, s, name)
-	v.Script = p.assets.url["script.js"]
+	v.Script = p.assets.URL("script.js")
 	text, err := p.rendered(v)
 	switch {
 	case err != nil:

@@ -32,7 +32,7 @@ type frame struct {
 type link struct{ URL, Label string }
 
 func (p *Pages) frame(r *http.Request, s words.Speaker, l *look) *frame {
-	v := &frame{Lang: s.Tag.String(), Dir: s.Dir(), Style: p.assets.url["style.css"], ThemeStyle: l.style, Logo: l.logo, Brand: p.options.Name,
+	v := &frame{Lang: s.Tag.String(), Dir: s.Dir(), Style: p.assets.URL("style.css"), ThemeStyle: l.style, Logo: l.logo, Brand: p.options.Name,
 		Languages: p.menu(r, s.Language), LanguageLabel: s.Key("language"), LanguageName: s.Name}
 	for _, k := range []string{"help", "privacy"} {
 		if u := l.links[k]; u != "" {
