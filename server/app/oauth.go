@@ -38,6 +38,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/oauth/logo"
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
 	"github.com/stile-id/stile/server/oauth/object"
@@ -136,6 +137,13 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
+	pictures, err := logo.New(func(ctx context.Context, address string, private bool) ([]byte, error) {
+		return fetcher.Picture(ctx, address, private, logo.MaxFile)
+	}, s.transient, s.now, s.log)
+	if err != nil {
+		return err
+	}
+	(&logo.Handler{Issuer: issuer, Clients: clients, Pictures: pictures}).Mount(r)
 	bye := &leaving.Room{Pages: s.pages}
 	(&logout.Handler{Issuer: issuer, Clients: clients, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: bye.Ask, Done: bye.Done,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)

@@ -3,6 +3,7 @@
 package pages
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -25,6 +26,8 @@ type Options struct {
 	Pseudo  bool   // offer the languages en-XA and ar-XB, for trying pages out
 	Log     *slog.Logger
 	Now     func() time.Time // shown beside a reference number
+	// App is what a client shows of itself to people who read a language, "" for no language in particular; nothing when it is not there any more. nil: no client shows anything.
+	App func(ctx context.Context, client, language string) web.App
 }
 
 // Pages implements web.Pages.

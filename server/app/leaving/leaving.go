@@ -16,7 +16,7 @@ type Room struct{ Pages web.Pages }
 // Ask asks whether the person means it: some page led them here, and it need not have been the app.
 func (s *Room) Ask(w http.ResponseWriter, r *http.Request, q logout.Question) {
 	yes := action.T("logout.yes")
-	s.Pages.Prompt(w, r, web.Page{URL: q.Action, Name: q.Client, Theme: q.Theme, Locale: q.Locale, Leaves: true, Prompt: &action.Prompt{
+	s.Pages.Prompt(w, r, web.Page{URL: q.Action, Client: q.ID, Name: q.Client, Theme: q.Theme, Locale: q.Locale, Leaves: true, Prompt: &action.Prompt{
 		Step: "logout", Kind: "logout.ask", Title: action.T("logout.title", "client", q.Client), Body: []action.Text{action.T("logout.body")}, Submit: &yes,
 		Fields: []action.Field{{Name: "note", Type: action.FieldHidden, Value: q.Note}}}})
 }
