@@ -157,7 +157,7 @@ func TestS116_S057_WhoMayNamePrivateAddresses(t *testing.T) {
 }
 
 // TestS023_S110_PolicyAndTermsAreLinks: whoever is asked what an app may have can read its policy and terms first, of clients of the settings and
-// of those that registered. They are links and nothing more: the page loads nothing of others', not even a logo that was registered.
+// of those that registered; whoever signs in has them at the foot of the page. They are links and nothing more: the page loads nothing of others'. A logo is asked of us.
 func TestS023_S110_PolicyAndTermsAreLinks(t *testing.T) {
 	const policy, terms, logo = "https://rp.example/privacy?a=1&b=2'", "https://rp.example/terms", "https://rp.example/logo.png"
 	p := serveText(t, t.TempDir(), func(base, listen string) string {
@@ -184,11 +184,12 @@ providers:
 	}
 	for _, x := range []struct {
 		id, redirect string
-		links        int
-	}{{"shop", "com.example.shop:/cb", 2}, {m["client_id"].(string), "https://rp.example/cb", 2}, {"plain", "com.example.plain:/cb", 0}} {
+		links, logos int
+	}{{"shop", "com.example.shop:/cb", 2, 0}, {m["client_id"].(string), "https://rp.example/cb", 2, 1}, {"plain", "com.example.plain:/cb", 0, 0}} {
 		v := visit(t, p.base)
 		v.begin("client_id", x.id, "redirect_uri", x.redirect, "scope", "openid")
-		if strings.Contains(v.page, "rp.example") {
+		main, foot, _ := strings.Cut(v.page, "<footer>")
+		if strings.Contains(main, "rp.example") || strings.Count(foot, "https://rp.example/") != x.links || strings.Count(foot, "_blank") != x.links {
 			t.Errorf("%s: before anything is asked: %s", x.id, v.page)
 		}
 		v.post("identifier", "ann@example.com")
@@ -199,7 +200,8 @@ providers:
 		if x.links > 0 && (!strings.Contains(v.page, link("https://rp.example/privacy?a=1&amp;b=2%27", "Privacy policy")) || !strings.Contains(v.page, link(terms, "Terms of service"))) {
 			t.Errorf("%s: %s", x.id, v.page)
 		}
-		if strings.Count(v.page, "rp.example") != x.links || strings.Count(v.page, "_blank") != x.links || strings.Contains(v.page, "<img") {
+		if strings.Count(v.page, "rp.example") != x.links || strings.Count(v.page, "_blank") != x.links ||
+			strings.Count(v.page, "<img") != x.logos || strings.Count(v.page, `<img src="/clients/`+x.id+`/logo" alt=""`) != x.logos {
 			t.Errorf("%s: the page speaks of others otherwise: %s", x.id, v.page)
 		}
 		if to := v.post(); !strings.Contains(to, "code=") {
