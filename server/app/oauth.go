@@ -62,7 +62,12 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
-	registering := registering.Room{File: s.file, Ledger: s.Store, Clients: clients, Now: s.now, Log: s.log}
+	marks, err := registry.NewMarks(s.now)
+	if err != nil {
+		return fmt.Errorf("registered clients: %w", err)
+	}
+	registering := registering.Room{File: s.file, Ledger: s.Store, Clients: clients, Marks: marks, Now: s.now, Log: s.log}
+	s.sweep = func(ctx context.Context) error { return registering.Sweep(ctx, s.Store) }
 	if err := registering.Find(); err != nil {
 		return err
 	}
@@ -111,7 +116,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		return err
 	}
 	s.waiting = &waiting.Room{Pending: &pending.Store{Transient: s.transient, Random: rand.Reader, Sealer: s.master.Sealer("backchannel")}, Pages: s.pages, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake, Drop: s.drop}, Now: s.now}
-	tokenDoor := &token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.waiting.Pending, Now: s.now, Log: s.log}
+	tokenDoor := &token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.waiting.Pending, Issued: marks.Used, Now: s.now, Log: s.log}
 	tokenDoor.Mount(r)
 	asked := &introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}
 	asked.Mount(r)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stile-id/stile/server/oauth/client"
 )
@@ -154,6 +155,81 @@ func TestS116_S057_WhoMayNamePrivateAddresses(t *testing.T) {
 			t.Errorf("token %q: called %d times", token, n)
 		}
 	}
+}
+
+// TestS120_UnusedOnEveryStore: of apps that registered, the one that nobody ever used is gone a month later, here at once; one that was used stays, also when the server
+// stopped right afterwards, and so do those of the operator's programs and of kinds that say nothing.
+func TestS120_UnusedOnEveryStore(t *testing.T) {
+	eachStore(t, func(t *testing.T, stores string) {
+		dir, apps := t.TempDir(), map[string]map[string]any{}
+		try := func(base, who string) int {
+			a, err := visit(t, base).send(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}},
+				func(r *http.Request) {
+					r.SetBasicAuth(apps[who]["client_id"].(string), apps[who]["client_secret"].(string))
+				})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a.status
+		}
+		registers := func(base, who, token, path, kind string) {
+			t.Helper()
+			s, m := sendJSON(t, "POST", base+path, token, `{"kind":"`+kind+`","redirect_uris":["https://rp.example/cb"],"grant_types":["client_credentials","authorization_code"]}`)
+			if s != http.StatusCreated {
+				t.Fatalf("%s: %d %v", who, s, m)
+			}
+			apps[who] = m
+		}
+		settings := strings.Replace(productSettings("http://127.0.0.1:1", "127.0.0.1:1", stores), "providers:\n", `  - id: backoffice
+    secrets: [`+client.Kept("office-secret")+`]
+    grant_types: [client_credentials]
+    scopes: [stile:clients]
+providers:
+`, 1) + `registration:
+  open: app
+  tokens: [{ name: acme, secret: ` + client.Kept("acme-token") + `, kind: kept }]
+  kinds:
+    app: { flows: { default: signin }, scopes: [openid, api], grant_types: [authorization_code, client_credentials], unused_for: 30d }
+    kept: { flows: { default: signin }, scopes: [openid, api], grant_types: [authorization_code, client_credentials] }
+`
+		at := func(ahead time.Duration) (base string, stop func()) {
+			_, addresses, stop := serveLater(t, dir, settings, ahead, 1)
+			return addresses[0], stop
+		}
+		base, stop := at(0)
+		a, err := visit(t, base).send(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"stile:clients"}}, func(r *http.Request) { r.SetBasicAuth("backoffice", "office-secret") })
+		var office struct {
+			Token string `json:"access_token"`
+		}
+		if err != nil || json.Unmarshal([]byte(a.body), &office) != nil || office.Token == "" {
+			t.Fatalf("%v %+v", err, a)
+		}
+		registers(base, "used", "", "/register", "")
+		registers(base, "unused", "", "/register", "")
+		registers(base, "kept", "acme-token", "/register", "")
+		registers(base, "managed", office.Token, "/admin/clients", "app")
+		if s := try(base, "used"); s != http.StatusOK {
+			t.Fatalf("token: %d", s)
+		}
+		stop()
+		base, stop = at(29 * 24 * time.Hour)
+		if s, _ := sendJSON(t, "GET", base+"/register/"+apps["unused"]["client_id"].(string), apps["unused"]["registration_access_token"].(string), ""); s != http.StatusOK {
+			t.Errorf("before its time: %d", s)
+		}
+		stop()
+		base, _ = at(30*24*time.Hour + time.Minute)
+		read := func() int {
+			s, _ := sendJSON(t, "GET", base+"/register/"+apps["unused"]["client_id"].(string), apps["unused"]["registration_access_token"].(string), "")
+			return s
+		}
+		for until := time.Now().Add(30 * time.Second); read() != http.StatusUnauthorized && time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+		}
+		for who, want := range map[string]int{"used": 200, "unused": 401, "kept": 200, "managed": 200} {
+			if s := try(base, who); s != want {
+				t.Errorf("%s: %d", who, s)
+			}
+		}
+	})
 }
 
 // TestS023_S110_PolicyAndTermsAreLinks: whoever is asked what an app may have can read its policy and terms first, of clients of the settings and
