@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,6 +29,7 @@ import (
 
 	"github.com/stile-id/stile/server/app"
 	"github.com/stile-id/stile/server/config"
+	"github.com/stile-id/stile/server/oauth/conformance/person"
 )
 
 const (
@@ -363,15 +365,26 @@ func (w *walker) asks() {
 	if status != http.StatusOK {
 		w.t.Fatalf("%s: %d %v", w.who.ID, status, m)
 	}
-	v := w.browser
-	link := strings.TrimPrefix(v.must(http.MethodGet, "/approve", nil, http.StatusSeeOther).location, w.base)
-	v.path = v.must(http.MethodPost, link, url.Values{}, http.StatusSeeOther).location
-	v.show()
-	v.must(http.MethodGet, w.answers(w.name), nil, http.StatusOK)
+	who := &person.Person{Server: w.base, Email: approver, Password: secret, Client: "basic-1", Redirect: suite + "/callback", Transport: w.direct.http.Transport}
+	said := func(path string) int { // as the suite asks for it
+		rec := httptest.NewRecorder()
+		who.ServeHTTP(rec, httptest.NewRequestWithContext(w.t.Context(), http.MethodPost, path, http.NoBody))
+		return rec.Code
+	}
+	if said("/allow") != http.StatusOK || said("/allow") != http.StatusNotFound || said("/deny") != http.StatusNotFound || said("/else") != http.StatusNotFound {
+		w.t.Errorf("%s: the person did not answer once", w.who.ID)
+	}
 	if m, status = w.call("/token", "grant_type", "urn:openid:params:grant-type:ciba", "auth_req_id", m["auth_req_id"].(string)); status != http.StatusOK {
 		w.t.Fatalf("%s: %d %v", w.who.ID, status, m)
 	}
 	w.knows(m)
+	claims["jti"] = rand.Text()
+	if m, status = w.call("/bc-authorize", "request", signJWT(w.t, w.who.JWKS.Keys[0], "JWT", false, claims)); status != http.StatusOK || said("/deny") != http.StatusOK {
+		w.t.Fatalf("%s asks again: %d %v", w.who.ID, status, m)
+	}
+	if m, status = w.call("/token", "grant_type", "urn:openid:params:grant-type:ciba", "auth_req_id", m["auth_req_id"].(string)); status != http.StatusBadRequest || m["error"] != "access_denied" {
+		w.t.Errorf("%s was refused: %d %v", w.who.ID, status, m)
+	}
 }
 
 // TestConformance_SettingsServeEveryPlan: the settings are sound, and with each configuration of a plan every client it names signs a person in.
@@ -434,8 +447,6 @@ func TestConformance_SettingsServeEveryPlan(t *testing.T) {
 			}
 			switch {
 			case w.has("ciba"):
-				w.browser.begin("client_id", "basic-1", "redirect_uri", suite+"/callback", "scope", "openid") // at /approve somebody is signed in
-				w.answers("sign in first")
 				w.asks()
 				continue
 			case who.ID == "":
@@ -488,5 +499,28 @@ func TestConformance_FirstSignIn(t *testing.T) {
 	v.at("recover/password")
 	if to := v.post("new_password", "granite-lantern-meadow"); !strings.HasPrefix(to, suite+"/callback?") || !strings.Contains(to, "code=") {
 		t.Errorf("led to %s", to)
+	}
+}
+
+// TestConformance_PersonIsNobodyElse: the person of the CIBA plans gets in with the account's password alone, and is asked by POST alone.
+func TestConformance_PersonIsNobodyElse(t *testing.T) {
+	c := serveConformance(t)
+	for name, p := range map[string]*person.Person{
+		"another password": {Email: approver, Password: "another password of theirs"},
+		"nobody":           {Email: "nobody@example.com", Password: secret},
+		"to be changed":    {Email: "new@example.com", Password: secret},
+	} {
+		p.Server, p.Client, p.Redirect, p.Transport = c.base, "basic-1", suite+"/callback", c.browser(c.base, nil).http.Transport
+		if err := p.SignIn(t.Context()); err == nil {
+			t.Errorf("%s signed in", name)
+		}
+		rec := httptest.NewRecorder()
+		if p.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/allow", http.NoBody)); rec.Code != http.StatusMethodNotAllowed {
+			t.Errorf("GET: %d", rec.Code)
+		}
+		rec = httptest.NewRecorder()
+		if p.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/allow", http.NoBody)); rec.Code != http.StatusBadGateway {
+			t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
+		}
 	}
 }

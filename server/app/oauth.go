@@ -96,7 +96,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		return fetcher.Fetch(ctx, address, "application/jwk-set+json, application/json", private, foreign.MaxKeySet)
 	}}
 	auth := &authentication.Authenticator{Clients: clients, Limits: s.transient, Pseudonym: s.master.Pseudonym, Address: address, Now: s.now, Log: s.log,
-		Issuer: issuer, Remote: remote, Certificates: shown}
+		Issuer: issuer, Alias: s.mutual(), Remote: remote, Certificates: shown}
 	made.Recipients = &encrypt.Recipients{Issuer: issuer, Keys: auth.Keys}
 	if auth.Authorities, err = certificates.Authorities(s.file); err != nil {
 		return err

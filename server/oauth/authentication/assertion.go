@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -65,18 +66,17 @@ func (a *Authenticator) byAssertion(ctx context.Context, c *oauth.Client, j *for
 }
 
 // forUs reports whether an assertion's audience is the issuer and nothing else. Clients of the old days may name the token endpoint,
-// and the backchannel authentication endpoint (CIBA Core §7.1).
+// and the backchannel authentication endpoint (CIBA Core §7.1), at each address the metadata tell.
 func (a *Authenticator) forUs(c *oauth.Client, o foreign.Object) bool {
 	list, single := o.Texts("aud")
 	if !c.LegacyAud {
 		return single && list[0] == string(a.Issuer)
 	}
-	for _, name := range list {
-		if name == string(a.Issuer) || name == a.Issuer.URL(oauth.TokenPath) || name == a.Issuer.URL(oauth.BackchannelPath) {
-			return true
-		}
+	taken := []string{string(a.Issuer), a.Issuer.URL(oauth.TokenPath), a.Issuer.URL(oauth.BackchannelPath)}
+	if a.Alias != "" {
+		taken = append(taken, a.Alias.URL(oauth.TokenPath), a.Alias.URL(oauth.BackchannelPath))
 	}
-	return false
+	return slices.ContainsFunc(list, func(name string) bool { return slices.Contains(taken, name) })
 }
 
 // first reports whether an assertion is used for the first time. The memory of that may be lost with the transient store; so what was

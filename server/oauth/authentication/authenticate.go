@@ -30,6 +30,7 @@ type Authenticator struct {
 	Pseudonym func(string) string
 	Address   func(*http.Request) string // network address of the caller; nil: the connection's
 	Issuer    oauth.Issuer               // the audience of assertions
+	Alias     oauth.Issuer               // where certificates are shown (RFC 8705 §5), or ""
 	Remote    *foreign.Remote            // key sets that clients publish
 	// Certificates are those the caller proved to hold the key of, leaf first; nil where nobody asks for any.
 	Certificates func(*http.Request) []*x509.Certificate

@@ -30,7 +30,7 @@ var (
 	errToken        = oauth.Fail(oauth.InvalidRequest, "The client_notification_token has 22 to 1024 characters of a bearer token.")
 	errMessage      = oauth.Fail("invalid_binding_message", "The binding_message has 1 to 100 printable characters.")
 	errNoMessage    = oauth.Fail("invalid_binding_message", "The client must say by a binding_message what its request is about.")
-	errExpiry       = oauth.Fail(oauth.InvalidRequest, "The requested_expiry is a number of seconds from 30.")
+	errExpiry       = oauth.Fail(oauth.InvalidRequest, "The requested_expiry is no positive number of seconds.")
 	errUnmet        = oauth.Fail(oauth.Unmet, "The assurance asked for cannot be reached here.")
 	errTooMany      = oauth.Fail(oauth.TooManyRequests, "Too many requests for this person or by this client. Try again later.")
 )
@@ -133,16 +133,18 @@ func message(c *oauth.Client, p wire.Params) (string, error) {
 	return m, nil
 }
 
+// expiry is how long the request waits: as long as the client wishes, within what gives a person time and does not wait for ever. A wish outside of that
+// is no mistake (CIBA Core §7.1); expires_in says what became of it.
 func expiry(p wire.Params) (time.Duration, error) {
 	text := p.Get("requested_expiry")
 	if text == "" {
 		return lives, nil
 	}
 	n, err := strconv.ParseUint(text, 10, 31)
-	if err != nil || n < livesLeast {
+	if err != nil || n == 0 {
 		return 0, errExpiry
 	}
-	return time.Duration(min(n, livesMost)) * time.Second, nil
+	return time.Duration(min(max(n, livesLeast), livesMost)) * time.Second, nil
 }
 
 // assurance is what the person must reach: of what is asked for, what the flow accepts and the client's settings allow. Nobody sits before a page where a

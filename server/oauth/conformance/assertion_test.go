@@ -217,12 +217,12 @@ func TestS045_LegacyAudience(t *testing.T) {
 	w := newWorld(t, func(list []oauth.Client) []oauth.Client {
 		return append(list, oauth.Client{ID: "old", Auth: oauth.AuthKey, LegacyAud: true, JWKS: keySet(t, k), GrantTypes: []string{oauth.GrantCredentials}})
 	})
-	for _, aud := range []any{issuer, issuer + "/token", []string{issuer + "/token"}, []string{"https://x.example", issuer}} {
+	for _, aud := range []any{issuer, issuer + "/token", []string{issuer + "/token"}, []string{"https://x.example", issuer}, "https://mtls.example/token", "https://mtls.example/bc-authorize"} {
 		if status, m := w.machine(w.assert("old", k, map[string]any{"aud": aud})...); status != 200 {
 			t.Errorf("%v: %d %v", aud, status, m)
 		}
 	}
-	for _, aud := range []any{issuer + "/introspect", []string{"https://x.example"}, []string{}, map[string]any{}} {
+	for _, aud := range []any{issuer + "/introspect", "https://mtls.example", "https://mtls.example/introspect", []string{"https://x.example"}, []string{}, map[string]any{}} {
 		status, m := w.machine(w.assert("old", k, map[string]any{"aud": aud})...)
 		wantError(t, "audience", status, m, 401, "invalid_client")
 	}

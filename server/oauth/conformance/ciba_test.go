@@ -130,7 +130,7 @@ func TestS061_BackchannelRequestChecked(t *testing.T) {
 		"message of two lines":  {[]string{"binding_message", "a\nb"}, "invalid_binding_message"},
 		"message turned around": {[]string{"binding_message", "a\u202eb"}, "invalid_binding_message"},
 		"expiry no number":      {[]string{"requested_expiry", "soon"}, "invalid_request"},
-		"expiry too short":      {[]string{"requested_expiry", "1"}, "invalid_request"},
+		"expiry zero":           {[]string{"requested_expiry", "0"}, "invalid_request"},
 		"acr nobody reaches":    {[]string{"acr_values", "urn:none"}, "unmet_authentication_requirements"},
 		"request object":        {[]string{"request", "a.b.c"}, "invalid_request"},
 		"object by reference":   {[]string{"request_uri", "https://desk.example/r"}, "invalid_request"},
@@ -162,6 +162,9 @@ func TestS061_BackchannelRequestChecked(t *testing.T) {
 	}
 	if b := w.called("requested_expiry", "86400"); b["expires_in"] != 600.0 {
 		t.Errorf("a day: %v", b)
+	}
+	if b := w.called("requested_expiry", "1"); b["expires_in"] != 30.0 { // nobody answers in a second, but it may be asked for
+		t.Errorf("a second: %v", b)
 	}
 	if w.called("acr_values", strong); w.notices == nil {
 		t.Error("nobody was told")

@@ -165,6 +165,56 @@ func TestS110_RegisteredSignsIn(t *testing.T) {
 	}
 }
 
+// TestS110_KeysArePublished: an app that reads the key set after it registered, and never again, can check the first token it gets.
+func TestS110_KeysArePublished(t *testing.T) {
+	w := newWorld(t)
+	var down error
+	w.registering(func(h *registration.Handler) {
+		h.Sign = func(ctx context.Context, algs ...string) error { return errors.Join(down, w.ring.Start(ctx, algs...)) }
+	})
+	published := func() string { return w.send(get("/jwks", nil)).Body.String() }
+	for _, alg := range []string{oauth.RS256, oauth.PS256, oauth.EdDSA} {
+		if strings.Contains(published(), alg) {
+			t.Errorf("a key of %s is there before anybody asks for it", alg)
+		}
+		m := w.registered("", said{"redirect_uris": cb(), "scope": "openid profile", "id_token_signed_response_alg": alg})
+		before := published()
+		if status, tokens := w.redeemed(m); status != 200 || tokens["id_token"] == nil {
+			t.Fatalf("%s: %d %v", alg, status, tokens)
+		}
+		if !strings.Contains(before, `"alg":"`+alg+`"`) || published() != before {
+			t.Errorf("%s: %s, then %s", alg, before, published())
+		}
+	}
+	down = errors.New("down")
+	if status, m, _ := w.tell("POST", string(issuer)+"/register", "", said{"redirect_uris": cb()}); status < 500 || m["client_id"] != nil {
+		t.Errorf("a client whose tokens nobody could check: %d %v", status, m)
+	}
+}
+
+// TestS116_S045_LegacyAudience: what an assertion of a registered app may name is its kind's to say.
+func TestS116_S045_LegacyAudience(t *testing.T) {
+	w := newWorld(t)
+	h, _ := w.registering()
+	k := newKey(t, "ES256", "k")
+	id, _ := w.registered("", said{"redirect_uris": cb(), "token_endpoint_auth_method": "private_key_jwt", "jwks": json.RawMessage(keySet(t, k)), "grant_types": []string{"authorization_code", "client_credentials"}})["client_id"].(string)
+	token := map[string]any{"aud": string(issuer) + "/token"}
+	status, m := w.machine(w.assert(id, k, token)...)
+	wantError(t, "the token endpoint", status, m, 401, "invalid_client")
+	app := h.Settings.Kinds["app"]
+	app.LegacyAud = true
+	h.Settings.Kinds["app"] = app
+	w.pass(registry.Age)
+	if status, m := w.machine(w.assert(id, k, token)...); status != 200 {
+		t.Errorf("allowed: %d %v", status, m)
+	}
+	bank := h.Settings.Kinds["bank"]
+	bank.LegacyAud = true
+	if found := kind.Check(&kind.Settings{Kinds: map[string]kind.Kind{"bank": bank}}); len(found) != 1 || !strings.Contains(found[0].Cause, "auth_legacy_audience") {
+		t.Errorf("under a profile that rules it out: %v", found)
+	}
+}
+
 // redeemed is what a client that registered with a secret gets for the code of a sign-in.
 func (w *world) redeemed(m said) (int, said) {
 	w.t.Helper()

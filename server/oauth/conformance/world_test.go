@@ -255,7 +255,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		"account": {Schema: oauth.Document(`{"type":"object"}`)}})
 	w.must(err)
 	w.remote = &foreign.Remote{Fetch: get, Now: w.now}
-	authn := &authentication.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer,
+	authn := &authentication.Authenticator{Clients: w.registry, Limits: w.limits, Pseudonym: master.Pseudonym, Now: w.now, Log: log, Issuer: issuer, Alias: "https://mtls.example",
 		Remote: w.remote, Certificates: func(r *http.Request) []*x509.Certificate {
 			if r.TLS == nil {
 				return nil

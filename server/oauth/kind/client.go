@@ -60,7 +60,7 @@ func (s *Settings) Pages() bool {
 func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
 	c := oauth.Client{ID: id, Name: m.Name, LogoURI: m.LogoURI, Translations: m.translations(), PolicyURI: m.PolicyURI, TosURI: m.TosURI, Secrets: secrets, Auth: m.Auth, AuthAlg: m.AuthAlg, JWKS: m.JWKS, JWKSURI: m.JWKSURI,
 		Certificate: oauth.Subject{DN: m.TLSSubject, DNS: m.TLSDNS, URI: m.TLSURI, IP: m.TLSIP, Email: m.TLSEmail},
-		Private:     k.Private, Profile: k.Profile, TLSBound: m.TLSBound, RequestAlg: m.RequestAlg, RequestURIs: m.RequestURIs, ResponseAlg: m.ResponseAlg, Redirects: m.RedirectURIs, LogoutURIs: m.LogoutURIs,
+		Private:     k.Private, LegacyAud: k.LegacyAud, Profile: k.Profile, TLSBound: m.TLSBound, RequestAlg: m.RequestAlg, RequestURIs: m.RequestURIs, ResponseAlg: m.ResponseAlg, Redirects: m.RedirectURIs, LogoutURIs: m.LogoutURIs,
 		SubjectType: m.SubjectType, SectorURI: m.SectorURI, BackLogout: m.BackLogout, BackSession: m.BackSession, FrontLogout: m.FrontLogout, FrontSession: m.FrontSession,
 		GrantTypes: m.GrantTypes, Responses: m.ResponseTypes, Flows: k.Flows, Format: k.Format, IDTokenAlg: m.IDTokenAlg, UserinfoAlg: m.UserinfoAlg, AnswerAlg: m.AnswerAlg,
 		IDTokenEncAlg: m.IDTokenEncAlg, IDTokenEnc: m.IDTokenEnc, UserinfoEncAlg: m.UserinfoEncAlg, UserinfoEnc: m.UserinfoEnc,

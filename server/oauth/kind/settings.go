@@ -38,6 +38,7 @@ type Kind struct {
 	Scopes     []string        `json:"scopes,omitempty" jsonschema_description:"Scopes they may have. Default: openid."`
 	GrantTypes []string        `json:"grant_types,omitempty" jsonschema_description:"Grant types they may have. Default: authorization_code and refresh_token."`
 	Auth       []string        `json:"auth,omitempty" jsonschema_description:"Ways they may authenticate, the preferred one first. Default: all that the profile and this server know."`
+	LegacyAud  bool            `json:"auth_legacy_audience,omitempty" jsonschema_description:"private_key_jwt: the addresses of the token and backchannel endpoints, and lists, are taken as audience too, as OpenID Connect Core has it. Default: the issuer alone."`
 	Profile    string          `json:"profile,omitempty" jsonschema:"enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing" jsonschema_description:"Security profile. Default: oauth21."`
 	Offline    bool            `json:"offline,omitempty" jsonschema_description:"Whether they may have offline_access."`
 	Format     string          `json:"token_format,omitempty" jsonschema:"enum=opaque,enum=jwt" jsonschema_description:"Form of their access tokens. Default: opaque."`
