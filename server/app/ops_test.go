@@ -37,10 +37,7 @@ type deployment struct {
 // deploy writes settings and flows and serves them. change may alter the text of the settings; now is the server's present, nil for the real one.
 func deploy(t *testing.T, dir string, now func() time.Time, change ...func(string) string) *deployment {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := place(t)
 	d := &deployment{t: t, dir: dir, base: "http://" + l.Addr().String(), log: &lockedBuffer{}, mail: &letters{}}
 	text := productSettings(d.base, l.Addr().String(), "")
 	if err := l.Close(); err != nil {

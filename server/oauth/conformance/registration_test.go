@@ -197,7 +197,7 @@ func TestS116_S045_LegacyAudience(t *testing.T) {
 	w := newWorld(t)
 	h, _ := w.registering()
 	k := newKey(t, "ES256", "k")
-	id, _ := w.registered("", said{"redirect_uris": cb(), "token_endpoint_auth_method": "private_key_jwt", "jwks": json.RawMessage(keySet(t, k)), "grant_types": []string{"authorization_code", "client_credentials"}})["client_id"].(string)
+	id, _ := w.registered("", said{"redirect_uris": cb(), "token_endpoint_auth_method": "private_key_jwt", "jwks": keySet(t, k), "grant_types": []string{"authorization_code", "client_credentials"}})["client_id"].(string)
 	token := map[string]any{"aud": string(issuer) + "/token"}
 	status, m := w.machine(w.assert(id, k, token)...)
 	wantError(t, "the token endpoint", status, m, 401, "invalid_client")
