@@ -68,7 +68,7 @@ func Consents(d identity.Directory, named func(ctx context.Context, client strin
 				if title == "" {
 					title = client
 				}
-				res.Then = []action.Effect{{Mail: &action.Mail{To: e.Typed, Template: "mail.consent-withdrawn",
+				res.Then = []action.Effect{{Mail: &action.Mail{To: e.Typed, Template: "mail.consent-withdrawn", App: client,
 					Args: map[string]string{"when": t.Now.UTC().Format(time.RFC3339), "address": t.View.Request().IP, "client": title}}}}
 			}
 			return res, nil
@@ -76,7 +76,7 @@ func Consents(d identity.Directory, named func(ctx context.Context, client strin
 }
 
 func allowed(c identity.Consent, title string) action.Row {
-	row := action.Row{Title: title, Buttons: []action.Button{{Name: "withdraw", Value: c.Client, Label: action.T("consents.withdraw"), Style: "danger"}}}
+	row := action.Row{Title: title, App: c.Client, Buttons: []action.Button{{Name: "withdraw", Value: c.Client, Label: action.T("consents.withdraw"), Style: "danger"}}}
 	if title == "" {
 		row.Title = c.Client
 	}

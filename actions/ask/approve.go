@@ -50,5 +50,6 @@ func approvePrompt(v action.View) *action.Prompt {
 	for _, s := range r.Scopes {
 		p.Rows = append(p.Rows, action.Row{Lines: []action.Text{action.ScopeText(s)}})
 	}
+	p.Links = links(r)
 	return p
 }

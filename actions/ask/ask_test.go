@@ -208,8 +208,11 @@ func TestConsent(t *testing.T) {
 // TestApprove: asked each time, with what tells the person whether it is they who asked; a yes is evidence about the subject alone.
 func TestApprove(t *testing.T) {
 	s := at.New(t, ask.Approve(), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "tv", ClientName: "Television", Scopes: []string{"openid"},
-		Approve: &journey.Approve{Kind: "device", Code: "WDJB-MJHT", Message: "unseen beside a code", Place: "198.51.100.7"}}})
+		Approve: &journey.Approve{Kind: "device", Code: "WDJB-MJHT", Message: "unseen beside a code", Place: "198.51.100.7"}, PolicyURI: "https://tv.example/p", TosURI: "https://tv.example/t"}})
 	p := at.Asks(t, s.Enter(), "").Prompt
+	if l := p.Links; len(l) != 2 || l[0].URL != "https://tv.example/p" || l[0].Label.Key != "consent.policy" || l[1].URL != "https://tv.example/t" || l[1].Label.Key != "consent.terms" {
+		t.Errorf("%+v", l)
+	}
 	if len(p.Body) != 3 || p.Body[0].Args["code"] != "WDJB-MJHT" || p.Body[1].Args["address"] != "198.51.100.7" || len(p.Rows) != 1 {
 		t.Errorf("%+v", p)
 	}

@@ -65,11 +65,17 @@ func consentPrompt(r journey.Request) *action.Prompt {
 		p.Rows = append(p.Rows, action.Row{Lines: []action.Text{action.ScopeText(s)}})
 	}
 	p.Body = []action.Text{action.T("consent.stop")}
+	p.Links = links(r)
+	return p
+}
+
+// links are what the client says of itself, to be read before an answer.
+func links(r journey.Request) (out []action.Link) {
 	if r.PolicyURI != "" {
-		p.Links = append(p.Links, action.Link{URL: r.PolicyURI, Label: action.T("consent.policy")})
+		out = append(out, action.Link{URL: r.PolicyURI, Label: action.T("consent.policy")})
 	}
 	if r.TosURI != "" {
-		p.Links = append(p.Links, action.Link{URL: r.TosURI, Label: action.T("consent.terms")})
+		out = append(out, action.Link{URL: r.TosURI, Label: action.T("consent.terms")})
 	}
-	return p
+	return out
 }

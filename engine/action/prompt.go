@@ -112,6 +112,7 @@ type Button struct {
 // Row is one listed thing.
 type Row struct {
 	Title   string   `json:"title"`
+	App     string   `json:"app,omitempty"` // id of the client that Title names: people read the name in their language
 	Lines   []Text   `json:"lines,omitempty"`
 	Buttons []Button `json:"buttons,omitempty"`
 }

@@ -104,6 +104,7 @@ type Mail struct {
 	Args     map[string]string `json:"args,omitempty"`
 	Locale   []string          `json:"locale,omitempty"`
 	Client   string            `json:"client,omitempty"`
+	App      string            `json:"app,omitempty"` // id of the client that Args names as client: its receiver reads the name in the message's language
 	Theme    string            `json:"theme,omitempty"`
 	Expires  time.Time         `json:"expires,omitzero"` // not worth sending afterwards; zero: one day
 }

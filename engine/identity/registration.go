@@ -18,6 +18,8 @@ type Registration struct {
 	Revision int64           // grows with every change
 	Created  time.Time
 	Changed  time.Time
+	Used     time.Time // when it was last given a token, to a day or so; zero: never
+	Managed  bool      // the operator's own programs registered it
 }
 
 // RegisteredPrefix begins the id of every client that registered itself.
@@ -35,7 +37,7 @@ func Registered(id string) bool {
 // CreateClient writes a new client's registration, at revision 1; ErrConflict when the id is taken.
 type CreateClient struct{ Registration Registration }
 
-// ChangeClient replaces a registration but for ID, Via and Created, and moves its revision on; ErrConflict when the revision is no longer the given one.
+// ChangeClient replaces a registration but for ID, Via, Created, Used and Managed, and moves its revision on; ErrConflict when the revision is no longer the given one.
 type ChangeClient struct{ Registration Registration }
 
 // RemoveClient removes a registration and revokes every grant of the client; ErrConflict when there is none.

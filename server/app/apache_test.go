@@ -100,10 +100,7 @@ func behind(t *testing.T, change ...string) *wiki {
 	const guide = "../../docs/guides/apache.md"
 	t.Setenv("WIKI_SECRET", "wiki-secret-of-a-test")
 	t.Setenv("WIKI_COOKIES", "wiki-cookies-of-a-test")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := place(t)
 	address := l.Addr().String()
 	w := &wiki{t: t, base: "http://" + address, asked: make(chan page, 10)}
 	_ = l.Close()

@@ -88,7 +88,8 @@ type Server struct {
 	meter     *meter.Meter
 	scripts   *hooks.Hooks
 	waiting   *waiting.Room
-	trails    *trails.Trails // nil when none are kept
+	sweep     func(context.Context) error // of registered clients
+	trails    *trails.Trails              // nil when none are kept
 	draining  draining
 	notice    time.Duration
 	closers   []func() error

@@ -80,10 +80,7 @@ type conformed struct {
 func serveConformance(t *testing.T) *conformed {
 	t.Helper()
 	free := func() string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := place(t)
 		defer l.Close()
 		return strings.TrimPrefix(l.Addr().String(), "127.0.0.1")
 	}

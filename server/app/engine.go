@@ -18,6 +18,8 @@ import (
 	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
 	"github.com/stile-id/stile/server/journeys"
+	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/logo"
 	"github.com/stile-id/stile/server/session"
 	"github.com/stile-id/stile/server/trails"
 	"github.com/stile-id/stile/server/watch"
@@ -100,6 +102,19 @@ func (s *Server) clientName(ctx context.Context, id string) string {
 		return ""
 	}
 	return c.Name
+}
+
+// app is what a client shows of itself to people who read a language; nothing when it is not there any more.
+func (s *Server) app(ctx context.Context, id, language string) web.App {
+	if s.clients == nil {
+		return web.App{}
+	}
+	c, err := s.clients.Client(ctx, id)
+	if err != nil {
+		return web.App{}
+	}
+	in := c.In(language)
+	return web.App{Name: in.Name, Policy: in.PolicyURI, Terms: in.TosURI, Logo: logo.Path(oauth.Issuer(s.file.Issuer), c, language)}
 }
 
 // drop forgets what is remembered about grants.

@@ -52,10 +52,7 @@ func nginx(t *testing.T, locations string) string {
 			t.Fatal("nginx is missing; .ci/tools installs it")
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := place(t)
 	address := l.Addr().String()
 	_ = l.Close()
 	dir := t.TempDir()

@@ -87,10 +87,7 @@ func (s *shop) run(line string) string {
 // open serves the shop and lets people come.
 func (s *shop) open() {
 	s.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	l := place(s.t)
 	at := fmt.Sprintf("localhost:%d", l.Addr().(*net.TCPAddr).Port)
 	_ = l.Close()
 	s.write("shop/stile.yaml", strings.ReplaceAll(s.read("shop/stile.yaml"), "localhost:8080", at))

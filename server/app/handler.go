@@ -23,7 +23,7 @@ func (s *Server) newPages() (*pages.Pages, diag.Problems, diag.Sources, error) {
 	if s.file.Themes != "" {
 		dir = s.beside(s.file.Themes)
 	}
-	return pages.New(pages.Options{Cookies: s.Cookies, Themes: dir, Name: s.file.Name, Log: s.log, Now: s.now})
+	return pages.New(pages.Options{Cookies: s.Cookies, Themes: dir, Name: s.file.Name, Log: s.log, Now: s.now, App: s.app})
 }
 
 // newHandler puts all routes together, behind what every request passes.

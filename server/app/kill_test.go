@@ -3,7 +3,6 @@ package app_test
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -32,10 +31,7 @@ type process struct {
 
 func newProcess(t *testing.T) *process {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := place(t)
 	s := &process{t: t, dir: t.TempDir(), address: l.Addr().String(), base: "http://" + l.Addr().String()}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -43,7 +39,7 @@ func newProcess(t *testing.T) *process {
 	if err := os.Mkdir(filepath.Join(s.dir, "flows"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	err = fs.WalkDir(flows.Shipped, ".", func(path string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(flows.Shipped, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}

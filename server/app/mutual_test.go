@@ -86,11 +86,8 @@ func TestS026_S037_CertificatesOnTheWire(t *testing.T) {
 	own, mine, stranger := signed(t, "server", &root, nil), signed(t, "robot", &root, nil), signed(t, "robot", nil, nil)
 	roots := x509.NewCertPool()
 	roots.AddCert(root.cert)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	place := free.Addr().String()
+	free := place(t)
+	second := free.Addr().String()
 	_ = free.Close()
 	begin := func(further string) *deployment {
 		dir := t.TempDir()
@@ -138,12 +135,12 @@ clients:
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"robot"}}
 	written := base64.StdEncoding.EncodeToString(mine.cert.Raw)
 
-	d := begin("mutual-tls: { listen: \"" + place + "\", url: \"https://" + place + "\", authorities: root.pem, header: X-Client-Certificate }\ntrusted-proxies: [10.0.0.0/8]")
-	status, m := ask("https://"+place, "/token", &mine, form)
+	d := begin("mutual-tls: { listen: \"" + second + "\", url: \"https://" + second + "\", authorities: root.pem, header: X-Client-Certificate }\ntrusted-proxies: [10.0.0.0/8]")
+	status, m := ask("https://"+second, "/token", &mine, form)
 	if status != 200 {
 		t.Fatalf("with its certificate: %d %v", status, m)
 	}
-	_, seen := ask("https://"+place, "/introspect", &mine, url.Values{"client_id": {"robot"}, "token": {m["access_token"].(string)}})
+	_, seen := ask("https://"+second, "/introspect", &mine, url.Values{"client_id": {"robot"}, "token": {m["access_token"].(string)}})
 	if cnf, _ := seen["cnf"].(map[string]any); cnf["x5t#S256"] == nil {
 		t.Errorf("introspection %v", seen)
 	}
@@ -151,8 +148,8 @@ clients:
 		base   string
 		show   *pair
 		header []string
-	}{"none": {"https://" + place, nil, nil}, "of nobody's": {"https://" + place, &stranger, nil}, "where nobody asks": {d.base, &mine, nil},
-		"in a stranger's header": {d.base, nil, []string{written}}, "in a stranger's header, where callers are asked": {"https://" + place, nil, []string{written}}} {
+	}{"none": {"https://" + second, nil, nil}, "of nobody's": {"https://" + second, &stranger, nil}, "where nobody asks": {d.base, &mine, nil},
+		"in a stranger's header": {d.base, nil, []string{written}}, "in a stranger's header, where callers are asked": {"https://" + second, nil, []string{written}}} {
 		if status, m := ask(c.base, "/token", c.show, form, c.header...); status != 401 {
 			t.Errorf("certificate %s: %d %v", name, status, m)
 		}
@@ -166,7 +163,7 @@ clients:
 		Aliases map[string]string `json:"mtls_endpoint_aliases"`
 		Bound   bool              `json:"tls_client_certificate_bound_access_tokens"`
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&told); err != nil || told.Aliases["token_endpoint"] != "https://"+place+"/token" || !told.Bound {
+	if err := json.NewDecoder(answer.Body).Decode(&told); err != nil || told.Aliases["token_endpoint"] != "https://"+second+"/token" || !told.Bound {
 		t.Errorf("%v %+v", err, told)
 	}
 

@@ -12,9 +12,9 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/app/certificates"
+	"github.com/stile-id/stile/server/app/leaving"
 	"github.com/stile-id/stile/server/app/native"
 	"github.com/stile-id/stile/server/app/outgoing"
 	"github.com/stile-id/stile/server/app/parts"
@@ -30,7 +30,6 @@ import (
 	"github.com/stile-id/stile/server/oauth/bff"
 	"github.com/stile-id/stile/server/oauth/challenge"
 	"github.com/stile-id/stile/server/oauth/claims"
-	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/device"
 	"github.com/stile-id/stile/server/oauth/encrypt"
@@ -39,6 +38,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/introspect"
 	"github.com/stile-id/stile/server/oauth/keys"
 	"github.com/stile-id/stile/server/oauth/live"
+	"github.com/stile-id/stile/server/oauth/logo"
 	"github.com/stile-id/stile/server/oauth/logout"
 	"github.com/stile-id/stile/server/oauth/metadata"
 	"github.com/stile-id/stile/server/oauth/object"
@@ -62,7 +62,12 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	if err != nil {
 		return err
 	}
-	registering := registering.Room{File: s.file, Ledger: s.Store, Clients: clients, Now: s.now, Log: s.log}
+	marks, err := registry.NewMarks(s.now)
+	if err != nil {
+		return fmt.Errorf("registered clients: %w", err)
+	}
+	registering := registering.Room{File: s.file, Ledger: s.Store, Clients: clients, Marks: marks, Now: s.now, Log: s.log}
+	s.sweep = func(ctx context.Context) error { return registering.Sweep(ctx, s.Store) }
 	if err := registering.Find(); err != nil {
 		return err
 	}
@@ -111,7 +116,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 		return err
 	}
 	s.waiting = &waiting.Room{Pending: &pending.Store{Transient: s.transient, Random: rand.Reader, Sealer: s.master.Sealer("backchannel")}, Pages: s.pages, Ledger: outgoing.Waking{Ledger: s.Store, Wake: s.wake, Drop: s.drop}, Now: s.now}
-	tokenDoor := &token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.waiting.Pending, Now: s.now, Log: s.log}
+	tokenDoor := &token.Handler{Issuer: issuer, Details: types, Sender: from, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Judge: s.scripts.Exchange, Assertions: assertions, Pending: s.waiting.Pending, Issued: marks.Used, Now: s.now, Log: s.log}
 	tokenDoor.Mount(r)
 	asked := &introspect.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Claims: sources, Now: s.now, Log: s.log}
 	asked.Mount(r)
@@ -138,7 +143,15 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	s.journeys.Base = issuer.Path("")
 	s.journeys.Mount(r)
 	(&revoke.Handler{Issuer: issuer, Clients: auth, Grants: s.grants, Tokens: made, Now: s.now, Log: s.log}).Mount(r)
-	(&logout.Handler{Issuer: issuer, Clients: clients, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: s.askLogout, Done: s.loggedOut,
+	pictures, err := logo.New(func(ctx context.Context, address string, private bool) ([]byte, error) {
+		return fetcher.Picture(ctx, address, private, logo.MaxFile)
+	}, s.transient, s.now, s.log)
+	if err != nil {
+		return err
+	}
+	(&logo.Handler{Issuer: issuer, Clients: clients, Pictures: pictures}).Mount(r)
+	bye := &leaving.Room{Pages: s.pages}
+	(&logout.Handler{Issuer: issuer, Clients: clients, Tokens: made, Session: s.sessions.Of, End: s.signOut, Visits: s.Store.Visits, Ask: bye.Ask, Done: bye.Done,
 		Problem: s.problem, Now: s.now, Log: s.log}).Mount(r)
 	if err := registering.Mount(r, s.transient, address, remote, calls, s.scripts.Register,
 		&registration.Operators{List: s.Store.Registrations, Grants: s.grants, Tokens: made, Sender: from}, s.grants.DropAll); err != nil {
@@ -204,26 +217,6 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, found *identity
 	s.wake()
 	http.SetCookie(w, s.sessions.Forget())
 	return nil
-}
-
-// askLogout asks whether the person means it: some page led them here, and it need not have been the app.
-func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, q logout.Question) {
-	yes := action.T("logout.yes")
-	s.pages.Prompt(w, r, web.Page{URL: q.Action, Name: q.Client, Theme: q.Theme, Locale: q.Locale, Leaves: true, Prompt: &action.Prompt{
-		Step: "logout", Kind: "logout.ask", Title: action.T("logout.title", "client", q.Client), Body: []action.Text{action.T("logout.body")}, Submit: &yes,
-		Fields: []action.Field{{Name: "note", Type: action.FieldHidden, Value: q.Note}}}})
-}
-
-func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, f logout.Farewell) {
-	page := web.Page{Prompt: &action.Prompt{Step: "signed-out", Kind: "logout.done", Title: action.T("logout.done"), Body: []action.Text{action.T("logout.done-body")}}}
-	page.Frames, page.Next = f.Frames, f.Next
-	if c := f.Client; c != nil {
-		if f.Next != "" && client.Origin(f.Next) != "" {
-			page.Prompt.Leave, page.Prompt.Body = &action.Leave{URL: f.Next, Name: c.Name}, nil
-		}
-		page.Client, page.Name, page.Theme = c.ID, c.Name, c.Theme
-	}
-	s.pages.Prompt(w, r, page)
 }
 
 func (s *Server) acrs() []string {

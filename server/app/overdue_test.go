@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,24 +47,7 @@ func TestS059_TimingOutOnEveryStore(t *testing.T) {
 		if stores == "" { // one file is one server's
 			servers = 1
 		}
-		now := func() time.Time { return time.Now().Add(12*time.Hour + 2*time.Minute) }
-		ctx, stop := context.WithCancel(context.Background())
-		done := make(chan error, servers)
-		addresses := make(chan string, servers)
-		var one *app.Server
-		for range servers {
-			f, problems := config.Read(dir+"/stile.yaml", []byte(strings.Replace(settings, "\nlisten: ", "\nlisten: 127.0.0.1:0 #", 1)))
-			if f == nil {
-				t.Fatal(problems)
-			}
-			server, problems, _, err := app.New(ctx, app.Options{File: f, Flows: flows.Shipped, Mail: &letters{}, Now: now, Log: slog.New(slog.DiscardHandler)})
-			if err != nil || problems.Failed() {
-				t.Fatal(err, problems)
-			}
-			t.Cleanup(func() { _ = server.Close() })
-			one = server
-			go func() { done <- server.Serve(ctx, func(a net.Addr) { addresses <- "http://" + a.String() }) }()
-		}
+		list, addresses, stop := serveLater(t, dir, settings, 12*time.Hour+2*time.Minute, servers)
 		select {
 		case token := <-told:
 			if strings.Count(token, ".") != 2 {
@@ -72,23 +56,58 @@ func TestS059_TimingOutOnEveryStore(t *testing.T) {
 		case <-time.After(30 * time.Second):
 			t.Error("the app was not told")
 		}
-		v := visit(t, <-addresses)
+		v := visit(t, addresses[0])
 		if got, status := v.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}); status != http.StatusBadRequest || got["error"] != "invalid_grant" {
 			t.Errorf("%d %v", status, got)
 		}
 		for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(5 * time.Millisecond) { // whatever else waits is sent too
-			if n, err := one.Store.OutboxDepth(ctx); err != nil || n == 0 {
+			if n, err := list[0].Store.OutboxDepth(t.Context()); err != nil || n == 0 {
 				break
 			}
 		}
 		stop()
-		for range servers {
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		}
 		if len(told) > 0 {
 			t.Error("the app was told twice")
 		}
 	})
+}
+
+// serveLater serves the same data by n servers whose clocks are ahead, each at an address of its own. stop lets them finish.
+func serveLater(t *testing.T, dir, settings string, ahead time.Duration, n int) (servers []*app.Server, addresses []string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, done := make(chan string, n), make(chan error, n)
+	for range n {
+		f, problems := config.Read(dir+"/stile.yaml", []byte(strings.Replace(settings, "\nlisten: ", "\nlisten: 127.0.0.1:0 #", 1)))
+		if f == nil {
+			t.Fatal(problems)
+		}
+		server, problems, _, err := app.New(ctx, app.Options{File: f, Flows: flows.Shipped, Mail: &letters{}, Now: func() time.Time { return time.Now().Add(ahead) }, Log: slog.New(slog.DiscardHandler)})
+		if err != nil || problems.Failed() {
+			t.Fatal(err, problems)
+		}
+		t.Cleanup(func() { _ = server.Close() })
+		servers = append(servers, server)
+	}
+	for _, server := range servers {
+		go func() { done <- server.Serve(ctx, func(a net.Addr) { ready <- "http://" + a.String() }) }()
+	}
+	for range n {
+		select {
+		case a := <-ready:
+			addresses = append(addresses, a)
+		case err := <-done:
+			t.Fatal(err)
+		}
+	}
+	stop = sync.OnceFunc(func() {
+		cancel()
+		for range n {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.Cleanup(stop)
+	return servers, addresses, stop
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -164,13 +165,24 @@ func serveIn(t *testing.T, dir, further, connectors string, clients ...string) *
 	})
 }
 
+// place is a listener at a free port that no outgoing connection gets by chance: whoever closes it and listens there again a moment later finds it
+// free still, also under load.
+func place(t *testing.T) net.Listener {
+	t.Helper()
+	for range 1000 {
+		port := 10_000 + rand.IntN(20_000) // systems give outgoing connections ports from 32768 or 49152 on
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return l
+		}
+	}
+	t.Fatal("no port is free")
+	return nil
+}
+
 // serveText serves settings that are made once the address is known.
 func serveText(t *testing.T, dir string, settings func(base, listen string) string) *product {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := place(t)
 	p := &product{base: "http://" + l.Addr().String(), mail: &letters{}, log: &lockedBuffer{}}
 	f, problems := config.Read(filepath.Join(dir, "stile.yaml"), []byte(settings(p.base, l.Addr().String())))
 	if f == nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stile-id/stile/server/oauth/client"
 )
@@ -156,8 +157,83 @@ func TestS116_S057_WhoMayNamePrivateAddresses(t *testing.T) {
 	}
 }
 
+// TestS120_UnusedOnEveryStore: of apps that registered, the one that nobody ever used is gone a month later, here at once; one that was used stays, also when the server
+// stopped right afterwards, and so do those of the operator's programs and of kinds that say nothing.
+func TestS120_UnusedOnEveryStore(t *testing.T) {
+	eachStore(t, func(t *testing.T, stores string) {
+		dir, apps := t.TempDir(), map[string]map[string]any{}
+		try := func(base, who string) int {
+			a, err := visit(t, base).send(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}},
+				func(r *http.Request) {
+					r.SetBasicAuth(apps[who]["client_id"].(string), apps[who]["client_secret"].(string))
+				})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a.status
+		}
+		registers := func(base, who, token, path, kind string) {
+			t.Helper()
+			s, m := sendJSON(t, "POST", base+path, token, `{"kind":"`+kind+`","redirect_uris":["https://rp.example/cb"],"grant_types":["client_credentials","authorization_code"]}`)
+			if s != http.StatusCreated {
+				t.Fatalf("%s: %d %v", who, s, m)
+			}
+			apps[who] = m
+		}
+		settings := strings.Replace(productSettings("http://127.0.0.1:1", "127.0.0.1:1", stores), "providers:\n", `  - id: backoffice
+    secrets: [`+client.Kept("office-secret")+`]
+    grant_types: [client_credentials]
+    scopes: [stile:clients]
+providers:
+`, 1) + `registration:
+  open: app
+  tokens: [{ name: acme, secret: ` + client.Kept("acme-token") + `, kind: kept }]
+  kinds:
+    app: { flows: { default: signin }, scopes: [openid, api], grant_types: [authorization_code, client_credentials], unused_for: 30d }
+    kept: { flows: { default: signin }, scopes: [openid, api], grant_types: [authorization_code, client_credentials] }
+`
+		at := func(ahead time.Duration) (base string, stop func()) {
+			_, addresses, stop := serveLater(t, dir, settings, ahead, 1)
+			return addresses[0], stop
+		}
+		base, stop := at(0)
+		a, err := visit(t, base).send(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}, "scope": {"stile:clients"}}, func(r *http.Request) { r.SetBasicAuth("backoffice", "office-secret") })
+		var office struct {
+			Token string `json:"access_token"`
+		}
+		if err != nil || json.Unmarshal([]byte(a.body), &office) != nil || office.Token == "" {
+			t.Fatalf("%v %+v", err, a)
+		}
+		registers(base, "used", "", "/register", "")
+		registers(base, "unused", "", "/register", "")
+		registers(base, "kept", "acme-token", "/register", "")
+		registers(base, "managed", office.Token, "/admin/clients", "app")
+		if s := try(base, "used"); s != http.StatusOK {
+			t.Fatalf("token: %d", s)
+		}
+		stop()
+		base, stop = at(29 * 24 * time.Hour)
+		if s, _ := sendJSON(t, "GET", base+"/register/"+apps["unused"]["client_id"].(string), apps["unused"]["registration_access_token"].(string), ""); s != http.StatusOK {
+			t.Errorf("before its time: %d", s)
+		}
+		stop()
+		base, _ = at(30*24*time.Hour + time.Minute)
+		read := func() int {
+			s, _ := sendJSON(t, "GET", base+"/register/"+apps["unused"]["client_id"].(string), apps["unused"]["registration_access_token"].(string), "")
+			return s
+		}
+		for until := time.Now().Add(30 * time.Second); read() != http.StatusUnauthorized && time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+		}
+		for who, want := range map[string]int{"used": 200, "unused": 401, "kept": 200, "managed": 200} {
+			if s := try(base, who); s != want {
+				t.Errorf("%s: %d", who, s)
+			}
+		}
+	})
+}
+
 // TestS023_S110_PolicyAndTermsAreLinks: whoever is asked what an app may have can read its policy and terms first, of clients of the settings and
-// of those that registered. They are links and nothing more: the page loads nothing of others', not even a logo that was registered.
+// of those that registered; whoever signs in has them at the foot of the page. They are links and nothing more: the page loads nothing of others'. A logo is asked of us.
 func TestS023_S110_PolicyAndTermsAreLinks(t *testing.T) {
 	const policy, terms, logo = "https://rp.example/privacy?a=1&b=2'", "https://rp.example/terms", "https://rp.example/logo.png"
 	p := serveText(t, t.TempDir(), func(base, listen string) string {
@@ -184,11 +260,12 @@ providers:
 	}
 	for _, x := range []struct {
 		id, redirect string
-		links        int
-	}{{"shop", "com.example.shop:/cb", 2}, {m["client_id"].(string), "https://rp.example/cb", 2}, {"plain", "com.example.plain:/cb", 0}} {
+		links, logos int
+	}{{"shop", "com.example.shop:/cb", 2, 0}, {m["client_id"].(string), "https://rp.example/cb", 2, 1}, {"plain", "com.example.plain:/cb", 0, 0}} {
 		v := visit(t, p.base)
 		v.begin("client_id", x.id, "redirect_uri", x.redirect, "scope", "openid")
-		if strings.Contains(v.page, "rp.example") {
+		main, foot, _ := strings.Cut(v.page, "<footer>")
+		if strings.Contains(main, "rp.example") || strings.Count(foot, "https://rp.example/") != x.links || strings.Count(foot, "_blank") != x.links {
 			t.Errorf("%s: before anything is asked: %s", x.id, v.page)
 		}
 		v.post("identifier", "ann@example.com")
@@ -199,7 +276,8 @@ providers:
 		if x.links > 0 && (!strings.Contains(v.page, link("https://rp.example/privacy?a=1&amp;b=2%27", "Privacy policy")) || !strings.Contains(v.page, link(terms, "Terms of service"))) {
 			t.Errorf("%s: %s", x.id, v.page)
 		}
-		if strings.Count(v.page, "rp.example") != x.links || strings.Count(v.page, "_blank") != x.links || strings.Contains(v.page, "<img") {
+		if strings.Count(v.page, "rp.example") != x.links || strings.Count(v.page, "_blank") != x.links ||
+			strings.Count(v.page, "<img") != x.logos || strings.Count(v.page, `<img src="/clients/`+x.id+`/logo" alt=""`) != x.logos {
 			t.Errorf("%s: the page speaks of others otherwise: %s", x.id, v.page)
 		}
 		if to := v.post(); !strings.Contains(to, "code=") {

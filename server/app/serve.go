@@ -100,7 +100,7 @@ func (s *Server) Deliver(ctx context.Context) { s.delivery.Run(ctx) }
 
 // upkeep is what is done for the stores beside requests.
 func (s *Server) upkeep() upkeep.Room {
-	return upkeep.Room{File: s.file, Store: s.Store, Keys: s.Keys, Now: s.now, Log: s.log, Ended: func() { s.drop(); s.wake() }}
+	return upkeep.Room{File: s.file, Store: s.Store, Keys: s.Keys, Now: s.now, Log: s.log, Ended: func() { s.drop(); s.wake() }, Clients: s.sweep}
 }
 
 // startBackground starts what runs beside requests: mail, upkeep of the stores, and watching the flows' folder.

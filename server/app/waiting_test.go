@@ -14,6 +14,8 @@ import (
 
 const deviceClient = `  - id: tv
     name: Television
+    policy_uri: https://tv.example/privacy
+    tos_uri: https://tv.example/terms
     auth: none
     grant_types: ["urn:ietf:params:oauth:grant-type:device_code", refresh_token]
     scopes: [openid, profile]
@@ -65,7 +67,7 @@ func TestS035_DeviceOnEveryStore(t *testing.T) {
 		v.post("identifier", "ann@example.com")
 		v.post("password", secret)
 		v.at("approve")
-		for _, want := range []string{"Television", shown["user_code"].(string), "127.0.0.1", "say no"} {
+		for _, want := range []string{"Television", shown["user_code"].(string), "127.0.0.1", "say no", `href="https://tv.example/privacy"`, `href="https://tv.example/terms"`} {
 			if !strings.Contains(v.page, want) {
 				t.Errorf("the page does not say %q: %.2000s", want, v.page)
 			}

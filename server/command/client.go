@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/stile-id/stile/server/app"
 	oauth "github.com/stile-id/stile/server/oauth/client"
 )
 
@@ -37,24 +37,12 @@ func client(s streams) *cobra.Command {
 }
 
 func clientList(s streams, path *string) *cobra.Command {
-	var after string
-	var limit int
-	c := &cobra.Command{Use: "list", Short: "List clients that registered themselves", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if limit < 1 || limit > 1000 {
-				return wrongUse{errors.New("--limit is a number from 1 to 1000")}
-			}
-			o, err := s.open(c.Context(), *path)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.Close()) }()
+	return listing(s, path, page{short: "List clients that registered themselves", what: "clients", id: "id", heading: "ID\tKIND\tTOKEN\tNAME\tREGISTERED\tCHANGED\tUSED"},
+		func(c *cobra.Command, o *app.Operator, after string, limit int, row func(cells ...string)) error {
 			list, err := o.Store.Registrations(c.Context(), after, limit)
 			if err != nil {
 				return err
 			}
-			t := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(t, "ID\tKIND\tTOKEN\tNAME\tREGISTERED\tCHANGED")
 			for _, r := range list {
 				var m struct {
 					Name string `json:"client_name"`
@@ -62,13 +50,14 @@ func clientList(s streams, path *string) *cobra.Command {
 				if err := json.Unmarshal(r.Metadata, &m); err != nil {
 					return fmt.Errorf("metadata of %s: %w", r.ID, err)
 				}
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Kind, cmp.Or(r.Via, "-"), cmp.Or(m.Name, "-"), r.Created.UTC().Format("2006-01-02 15:04"), r.Changed.UTC().Format("2006-01-02 15:04"))
+				used := "never"
+				if !r.Used.IsZero() { // noted about once a day
+					used = r.Used.UTC().Format("2006-01-02")
+				}
+				row(r.ID, r.Kind, cmp.Or(r.Via, "-"), cmp.Or(m.Name, "-"), r.Created.UTC().Format("2006-01-02 15:04"), r.Changed.UTC().Format("2006-01-02 15:04"), used)
 			}
-			return t.Flush()
-		}}
-	c.Flags().StringVar(&after, "after", "", "begin behind this id, to see the next page")
-	c.Flags().IntVar(&limit, "limit", 100, "at most so many clients, up to 1000")
-	return c
+			return nil
+		})
 }
 
 func clientRemove(s streams, path *string) *cobra.Command {

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -122,4 +124,33 @@ func (s streams) logger(level string) *slog.Logger {
 // settings adds the flag that names the settings file.
 func settings(c *cobra.Command, into *string) {
 	c.PersistentFlags().StringVarP(into, "config", "c", "stile.yaml", "settings file")
+}
+
+// page says of what a listing shows pages, for people: what there is, what pages are counted by, and the names of the columns with tabs between them.
+type page struct{ short, what, id, heading string }
+
+// listing is a subcommand that lists one page of something in columns. read calls row with the cells of each line.
+func listing(s streams, path *string, p page, read func(c *cobra.Command, o *app.Operator, after string, limit int, row func(cells ...string)) error) *cobra.Command {
+	var after string
+	var limit int
+	c := &cobra.Command{Use: "list", Short: p.short, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if limit < 1 || limit > 1000 {
+				return wrongUse{errors.New("--limit is a number from 1 to 1000")}
+			}
+			o, err := s.open(c.Context(), *path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.Close()) }()
+			t := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(t, p.heading)
+			if err := read(c, o, after, limit, func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) }); err != nil {
+				return err
+			}
+			return t.Flush()
+		}}
+	c.Flags().StringVar(&after, "after", "", "begin behind this "+p.id+", to see the next page")
+	c.Flags().IntVar(&limit, "limit", 100, "at most so many "+p.what+", up to 1000")
+	return c
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -71,24 +72,12 @@ func userAdd(s streams, path *string) *cobra.Command {
 }
 
 func userList(s streams, path *string) *cobra.Command {
-	var after string
-	var limit int
-	c := &cobra.Command{Use: "list", Short: "List accounts, oldest first", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if limit < 1 || limit > 1000 {
-				return wrongUse{errors.New("--limit is a number from 1 to 1000")}
-			}
-			o, err := s.open(c.Context(), *path)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, o.Close()) }()
+	return listing(s, path, page{short: "List accounts, oldest first", what: "accounts", id: "account id", heading: "ID\tSTATUS\tIDENTIFIERS\tCREDENTIALS\tCREATED"},
+		func(c *cobra.Command, o *app.Operator, after string, limit int, row func(cells ...string)) error {
 			list, err := o.Store.Accounts(c.Context(), after, limit)
 			if err != nil {
 				return err
 			}
-			t := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(t, "ID\tSTATUS\tIDENTIFIERS\tCREDENTIALS\tCREATED")
 			for _, a := range list {
 				var ids, kinds []string
 				for _, i := range a.Identifiers {
@@ -104,16 +93,10 @@ func userList(s streams, path *string) *cobra.Command {
 				for _, k := range whole.Credentials {
 					kinds = append(kinds, string(k.Kind))
 				}
-				if len(kinds) == 0 {
-					kinds = []string{"-"}
-				}
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", a.ID, a.Status, strings.Join(ids, ","), strings.Join(kinds, ","), a.Created.UTC().Format("2006-01-02"))
+				row(a.ID, string(a.Status), strings.Join(ids, ","), cmp.Or(strings.Join(kinds, ","), "-"), a.Created.UTC().Format("2006-01-02"))
 			}
-			return t.Flush()
-		}}
-	c.Flags().StringVar(&after, "after", "", "begin behind this account id, to see the next page")
-	c.Flags().IntVar(&limit, "limit", 100, "at most so many accounts, up to 1000")
-	return c
+			return nil
+		})
 }
 
 func userChange(s streams, path *string, name, short string, change func(*cobra.Command, *app.Operator, *identity.Account) error) *cobra.Command {

@@ -70,15 +70,17 @@ const (
 type Client struct {
 	ID             string    `json:"id" jsonschema:"required" jsonschema_description:"The client_id. Letters, digits and . _ ~ - ; never shaped like an account's id."`
 	Name           string    `json:"name,omitempty" jsonschema_description:"What people see."`
-	PolicyURI      string    `json:"policy_uri,omitempty" jsonschema_description:"An https address of the app's privacy policy; a link where people are asked what the app may have. Never fetched."`
+	LogoURI        string    `json:"logo_uri,omitempty" jsonschema_description:"Address of the app's picture, https: PNG, JPEG, GIF or WebP of at most 256 KiB and 2048 pixels a side. It is fetched now and then, drawn anew in a small size and shown from our own origin."`
+	PolicyURI      string    `json:"policy_uri,omitempty" jsonschema_description:"An https address of the app's privacy policy; a link on the pages people see on the way to the app. Never fetched."`
 	TosURI         string    `json:"tos_uri,omitempty" jsonschema_description:"An https address of the app's terms of service, shown beside it."`
+	Translations   Seen      `json:"translations,omitempty" jsonschema_description:"name, logo_uri, policy_uri and tos_uri for people who read other languages, by language tag: de, pt-BR."`
 	Secrets        []string  `json:"secrets,omitempty" jsonschema_description:"SHA-256 of each generated secret that is valid now, in hex. Several while a secret is being exchanged."`
 	Auth           string    `json:"auth,omitempty" jsonschema:"enum=none,enum=client_secret_basic,enum=client_secret_post,enum=private_key_jwt,enum=tls_client_auth,enum=self_signed_tls_client_auth" jsonschema_description:"How the client authenticates, exactly one way. Default: client_secret_basic with secrets, none without."`
 	AuthAlg        string    `json:"auth_alg,omitempty" jsonschema:"enum=,enum=ES256,enum=PS256,enum=EdDSA,enum=RS256" jsonschema_description:"private_key_jwt: the only signature taken. Default: all of them, or those of the profile."`
 	LegacyAud      bool      `json:"auth_legacy_audience,omitempty" jsonschema_description:"private_key_jwt: the addresses of the token and backchannel endpoints, and lists, are taken as audience too. Default: the issuer alone, as one text."`
 	JWKS           Document  `json:"jwks,omitempty" jsonschema:"type=object" jsonschema_description:"The client's public keys (RFC 7517), written out."`
 	JWKSURI        string    `json:"jwks_uri,omitempty" jsonschema_description:"Where the client publishes its keys; https. Instead of jwks."`
-	Private        bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri, request_uris, the back-channel logout address and notification_endpoint may lie at private addresses, by http on this machine too."`
+	Private        bool      `json:"allow_private,omitempty" jsonschema_description:"jwks_uri, logo_uri, request_uris, the back-channel logout address and notification_endpoint may lie at private addresses, by http on this machine too."`
 	Certificate    Subject   `json:"certificate,omitzero" jsonschema_description:"tls_client_auth: whom the certificate must name, in exactly one way."`
 	Profile        string    `json:"profile,omitempty" jsonschema:"enum=oauth21,enum=oidc,enum=openid,enum=fapi2,enum=fapi2-message-signing,enum=fapi-ciba" jsonschema_description:"Security profile, see the guide on apps. oidc (or openid): a confidential client may leave PKCE out. Default: oauth21."`
 	DPoP           string    `json:"dpop,omitempty" jsonschema:"enum=offered,enum=required" jsonschema_description:"Whether tokens must be bound to a key that each request proves (RFC 9449). Default: offered, or what the profile says."`
@@ -141,6 +143,9 @@ type Client struct {
 
 // Document is a JSON document inside the settings, kept as it is.
 type Document = json.RawMessage
+
+// Seen is what people see of a client, by language tag.
+type Seen = map[string]Shown
 
 // Claims are values by claim.
 type Claims = map[string]Document

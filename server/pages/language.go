@@ -41,7 +41,7 @@ func (p *Pages) language(w http.ResponseWriter, r *http.Request, at string, aske
 // request accepts. No cookie is read and none is set.
 func (p *Pages) Spoken(r *http.Request, page web.Page) spoken.Prompt {
 	l := p.catalogue.Match(words.Tags(page.Locale), words.Accept(r.Header.Get("Accept-Language")))
-	return spoken.Of(page.Prompt, p.catalogue.Speak(l, p.look(page.Theme).words, p.brand(page.Name)))
+	return spoken.Of(page.Prompt, p.speak(l, p.look(page.Theme), p.app(r.Context(), page.Client, page.Name, l)))
 }
 
 // place names a page in a cookie without telling which.

@@ -64,10 +64,10 @@ func (p *Pages) dress(t *theme.Theme) (*look, error) {
 	for name, raw := range t.Files {
 		ext := path.Ext(name)
 		own := "theme-" + t.Name + "-" + strings.TrimSuffix(name, ext) + ext
-		if err := p.assets.add(own, raw); err != nil {
+		if err := p.assets.Add(own, raw); err != nil {
 			return nil, err
 		}
-		at := p.assets.url[own]
+		at := p.assets.URL(own)
 		css = strings.ReplaceAll(css, theme.FilePlace(name), at)
 		if name == t.Logo.Light {
 			l.logo.Light = at
@@ -80,9 +80,9 @@ func (p *Pages) dress(t *theme.Theme) (*look, error) {
 		return l, nil
 	}
 	sheet := "theme-" + t.Name + ".css"
-	if err := p.assets.add(sheet, []byte(css)); err != nil {
+	if err := p.assets.Add(sheet, []byte(css)); err != nil {
 		return nil, err
 	}
-	l.style = p.assets.url[sheet]
+	l.style = p.assets.URL(sheet)
 	return l, nil
 }

@@ -2,9 +2,11 @@ package pages
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"html/template"
 	"strings"
+	"time"
 
 	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/server/pages/words"
@@ -31,13 +33,19 @@ func (p *Pages) Mail(m action.Mail) (Message, error) {
 	if look.logo.Alt != "" {
 		sender = look.logo.Alt
 	}
-	s := p.catalogue.Speak(p.catalogue.Match(words.Tags(m.Locale)), look.words, sender)
+	l := p.catalogue.Match(words.Tags(m.Locale))
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // a message has no request whose end it could wait for
+	defer cancel()
+	s := p.catalogue.Speak(l, look.words, sender)
 	if !s.Says(m.Template + ".subject") {
 		return Message{}, fmt.Errorf("mail: nothing is worded for template %q", m.Template)
 	}
 	args := map[string]any{"sender": sender}
 	for k, v := range m.Args {
 		args[k] = v
+	}
+	if m.App != "" && m.Args["client"] != "" {
+		args["client"] = p.app(ctx, m.App, m.Args["client"], l).Name
 	}
 	args[words.Count] = m.Args["minutes"]
 	text := func(key string) action.Text { return action.Text{Key: key, Args: args} }

@@ -3,13 +3,16 @@
 package pages
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/stile-id/stile/engine/diag"
+	"github.com/stile-id/stile/server/pages/assets"
 	"github.com/stile-id/stile/server/pages/words"
 	"github.com/stile-id/stile/server/web"
 	files "github.com/stile-id/stile/ui/pages"
@@ -23,6 +26,8 @@ type Options struct {
 	Pseudo  bool   // offer the languages en-XA and ar-XB, for trying pages out
 	Log     *slog.Logger
 	Now     func() time.Time // shown beside a reference number
+	// App is what a client shows of itself to people who read a language, "" for no language in particular; nothing when it is not there any more. nil: no client shows anything.
+	App func(ctx context.Context, client, language string) web.App
 }
 
 // Pages implements web.Pages.
@@ -31,7 +36,7 @@ type Pages struct {
 	options   Options
 	catalogue *words.Catalogue
 	templates *template.Template
-	assets    *assets
+	assets    *assets.Assets
 	themes    map[string]*look
 }
 
@@ -46,7 +51,7 @@ func New(o Options) (*Pages, diag.Problems, diag.Sources, error) {
 			return nil, nil, nil, err
 		}
 	}
-	p := &Pages{options: o, catalogue: c, assets: newAssets()}
+	p := &Pages{options: o, catalogue: c, assets: assets.New()}
 	if p.shapes, err = newShapes(); err != nil {
 		return nil, nil, nil, err
 	}
@@ -58,7 +63,7 @@ func New(o Options) (*Pages, diag.Problems, diag.Sources, error) {
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("page assets: %w", err)
 		}
-		if err := p.assets.add(name, raw); err != nil {
+		if err := p.assets.Add(name, raw); err != nil {
 			return nil, nil, nil, err
 		}
 	}
@@ -79,3 +84,6 @@ func (p *Pages) Languages() []string {
 	}
 	return out
 }
+
+// Assets serves stylesheets, the script, fonts and themes' logos.
+func (p *Pages) Assets() http.Handler { return p.assets }

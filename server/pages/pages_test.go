@@ -25,7 +25,7 @@ func made(t testing.TB, change func(*pages.Options)) *pages.Pages {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := pages.Options{Cookies: c, Name: "Acme", Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }}
+	o := pages.Options{Cookies: c, Name: "Acme", App: fixtures.App, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }}
 	if change != nil {
 		change(&o)
 	}

@@ -15,17 +15,14 @@ import (
 
 // Prompt implements web.Pages.
 func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
-	name := page.Name
-	if name == "" {
-		name = p.options.Name
-	}
-	look := p.look(page.Theme)
-	s := p.catalogue.Speak(p.language(w, r, page.URL, page.Locale), look.words, name)
+	look, l := p.look(page.Theme), p.language(w, r, page.URL, page.Locale)
+	app := p.app(r.Context(), page.Client, page.Name, l)
+	s := p.speak(l, look, app)
 	policy(w, !page.Leaves, page.Frames...)
 	if page.Next != "" {
 		w.Header().Set("Refresh", "3; url="+page.Next)
 	}
-	marked, key, fill, alike := p.shapes.of(r, page, s.Tag.String())
+	marked, key, fill, alike := p.shapes.of(r, page, app, s.Tag.String())
 	if alike {
 		if known, ok := p.shapes.known.GetIfPresent(key); ok {
 			p.send(w, r, http.StatusOK, s.Tag.String(), known.fill(fill))
@@ -35,9 +32,10 @@ func (p *Pages) Prompt(w http.ResponseWriter, r *http.Request, page web.Page) {
 	}
 	v := p.frame(r, s, look)
 	v.Kind, v.Step, v.Signal = page.Prompt.Kind, page.Prompt.Step, string(page.Prompt.Signal)
-	v.Prompt, v.Frames = promptOf(page, s), page.Frames
-	v.Title = title(page, s, name)
-	v.Script = p.assets.url["script.js"]
+	v.Prompt, v.Frames = promptOf(page, app, s), page.Frames
+	v.App, v.AppLinks, v.NewTab = app.Logo, app.foot(v.Prompt, s), v.Prompt.NewTab
+	v.Title = title(page, s, s.Client)
+	v.Script = p.assets.URL("script.js")
 	text, err := p.rendered(v)
 	switch {
 	case err != nil:

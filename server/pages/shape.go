@@ -44,7 +44,7 @@ func newShapes() (*shapes, error) {
 
 // of returns the page with marks in it, its key, and what fills the marks; ok is false for a page that must be rendered for itself:
 // one that answers something, or shows what somebody typed anywhere but in the account line.
-func (s *shapes) of(r *http.Request, page web.Page, language string) (marked web.Page, key [sha256.Size]byte, fill [marks]string, ok bool) {
+func (s *shapes) of(r *http.Request, page web.Page, app seen, language string) (marked web.Page, key [sha256.Size]byte, fill [marks]string, ok bool) {
 	p := *page.Prompt
 	if page.Stale || len(p.Problem) > 0 || p.Notice != nil || len(p.Rows) > 0 || len(p.Signal) > 0 || p.Leave != nil || r.URL.RawQuery != "" || !plainAddress(p.Account) || page.Revision < 1 {
 		return page, key, fill, false
@@ -83,7 +83,8 @@ func (s *shapes) of(r *http.Request, page web.Page, language string) (marked web
 		Mode, Action, Language string
 		Client, Name, Theme    string
 		Leaves                 bool
-	}{&forKey, mode(p.Passkey), pressed(p.Passkey), language, page.Client, page.Name, page.Theme, page.Leaves})
+		App, Said              web.App
+	}{&forKey, mode(p.Passkey), pressed(p.Passkey), language, page.Client, page.Name, page.Theme, page.Leaves, app.App, app.said})
 	if err != nil || page.Prompt.Account != "" && strings.Contains(string(text), page.Prompt.Account) {
 		return page, key, fill, false
 	}

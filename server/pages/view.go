@@ -26,13 +26,16 @@ type frame struct {
 	LanguageLabel             string
 	LanguageName              string
 	Links                     []link
+	App                       string // path of the app's picture
+	AppLinks                  []link // each opens beside this page
+	NewTab                    string
 	Frames                    []string // loaded, not seen
 }
 
 type link struct{ URL, Label string }
 
 func (p *Pages) frame(r *http.Request, s words.Speaker, l *look) *frame {
-	v := &frame{Lang: s.Tag.String(), Dir: s.Dir(), Style: p.assets.url["style.css"], ThemeStyle: l.style, Logo: l.logo, Brand: p.options.Name,
+	v := &frame{Lang: s.Tag.String(), Dir: s.Dir(), Style: p.assets.URL("style.css"), ThemeStyle: l.style, Logo: l.logo, Brand: p.options.Name,
 		Languages: p.menu(r, s.Language), LanguageLabel: s.Key("language"), LanguageName: s.Name}
 	for _, k := range []string{"help", "privacy"} {
 		if u := l.links[k]; u != "" {
@@ -141,7 +144,7 @@ type passkeyView struct {
 // maxWays is how many choices are shown before the rest is folded away.
 const maxWays = 6
 
-func promptOf(page web.Page, s words.Speaker) *promptView {
+func promptOf(page web.Page, app seen, s words.Speaker) *promptView {
 	p := page.Prompt
 	a := answer{URL: page.URL, Step: p.Step, Revision: page.Revision}
 	v := &promptView{Title: s.HTML(p.Title), ProblemTitle: s.Key("problem.title"), Account: words.Shown(p.Account), AccountLabel: s.Key("signed-in-as"),
@@ -165,15 +168,15 @@ func promptOf(page web.Page, s words.Speaker) *promptView {
 		}
 		v.Problems = append(v.Problems, line)
 	}
-	v.rows(p, a, s)
+	v.rows(p, app, a, s)
 	v.NewTab = s.Key("new-tab")
 	for _, l := range p.Links {
-		if u, err := url.Parse(l.URL); err == nil && u.Scheme == "https" && u.Host != "" {
-			v.Links = append(v.Links, link{URL: l.URL, Label: s.Plain(l.Label)})
+		if to := app.link(l.URL); safe(to) {
+			v.Links = append(v.Links, link{URL: to, Label: s.Plain(l.Label)})
 		}
 	}
 	if p.Leave != nil {
-		v.Leave = &link{URL: p.Leave.URL, Label: s.Key("leave.go", "place", p.Leave.Name)}
+		v.Leave = &link{URL: p.Leave.URL, Label: s.Key("leave.go", "place", app.name(p.Leave.Name))}
 	}
 	v.form(p, a, s)
 	v.passkey(p, a, s)
@@ -194,10 +197,14 @@ func (v *promptView) notice(page web.Page, s words.Speaker) {
 	}
 }
 
-func (v *promptView) rows(p *action.Prompt, a answer, s words.Speaker) {
+func (v *promptView) rows(p *action.Prompt, app seen, a answer, s words.Speaker) {
 	v.Clauses = len(p.Rows) > 0
 	for _, r := range p.Rows {
-		row := rowView{Title: words.Shown(r.Title)}
+		title := r.Title
+		if r.App != "" {
+			title = app.named(r.App, title)
+		}
+		row := rowView{Title: words.Shown(title)}
 		for _, t := range r.Lines {
 			row.Lines = append(row.Lines, s.HTML(t))
 		}

@@ -23,6 +23,14 @@ type Page struct {
 	Leaves   bool     // answering may lead to another site, so form-action cannot be restricted (Chromium applies it to redirects)
 }
 
+// App is what an app shows people of itself, in one language; "" is what it does not have or does not say.
+type App struct {
+	Name   string
+	Logo   string // path of ours, with a picture or without
+	Policy string // https, as Terms: shown as links and never fetched
+	Terms  string
+}
+
 // Problem is a page that says why nothing else can be shown. ID is stable: expired, broken, busy, not-found, bad-request, …; it is
 // the page's data-prompt behind `error.` and picks the sentence. Reference finds the log line.
 type Problem struct {

@@ -3,7 +3,7 @@ package dev
 
 import "embed"
 
-// Files are the templates (*.html, each filling layout.html), style.css and the script of the sample single-page app.
+// Files are the templates (*.html, each filling layout.html), style.css, the script of the sample single-page app and the logo of the partner app.
 //
-//go:embed *.html style.css spa.js
+//go:embed *.html style.css spa.js partner.png
 var Files embed.FS

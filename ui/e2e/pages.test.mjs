@@ -101,7 +101,22 @@ test("every page of sign-in, sign-up, recovery and the account, in first and err
 
   const other = await person(chrome);
   await other.page.goto(`${stile.issuer}/dev/app`);
+  other.page.on("request", (r) => {
+    if (!r.url().startsWith(stile.issuer)) foreign.push(r.url());
+  });
   await other.page.getByRole("button", { name: "Sign in as a partner app would" }).click();
+  const logo = other.page.locator("header img");
+  await other.page.waitForFunction(() => document.querySelector("header img")?.naturalWidth > 0);
+  assert.equal(await logo.getAttribute("src"), "/clients/partner/logo");
+  assert.equal(await other.page.locator("footer").getByRole("link", { name: "Privacy policy of Partner app" }).getAttribute("href"), "https://partner.example/privacy");
+  await inspect(other.page, "identifier, an app with a logo");
+  await other.page.route("**/clients/partner/logo", (r) => r.fulfill({ status: 404 }));
+  const box = () => other.page.evaluate(() => JSON.stringify([document.querySelector(".app").getBoundingClientRect(), document.querySelector("h1").getBoundingClientRect()]));
+  await other.page.setViewportSize({ width: 320, height: 720 });
+  const standing = await box();
+  await other.page.reload();
+  assert.equal(await box(), standing, "a logo that is away moves the page");
+  await other.page.unroute("**/clients/partner/logo");
   await other.page.fill("#identifier", "bob@example.com");
   await other.page.keyboard.press("Enter");
   await other.page.fill("#password", "correct-horse-battery");

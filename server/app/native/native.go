@@ -59,7 +59,7 @@ func (s *Room) stand(r *http.Request, binding string, reply run.Reply, err error
 	if out.Web = reply.Prompt.NeedsBrowser(); out.Web {
 		return out, nil
 	}
-	out.Prompt, err = json.Marshal(s.Pages.Spoken(r, web.Page{Prompt: reply.Prompt, Name: q.ClientName, Theme: q.Theme, Locale: q.Locale}))
+	out.Prompt, err = json.Marshal(s.Pages.Spoken(r, web.Page{Prompt: reply.Prompt, Client: q.Client, Name: q.ClientName, Theme: q.Theme, Locale: q.Locale}))
 	if err != nil {
 		return out, fmt.Errorf("word a prompt: %w", err)
 	}

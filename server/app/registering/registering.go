@@ -28,8 +28,46 @@ type Room struct {
 	Ledger  registration.Ledger
 	Clients *registry.Registry
 	Sign    func(ctx context.Context, algs ...string) error // see registration.Handler
+	Marks   *registry.Marks
 	Now     func() time.Time
 	Log     *slog.Logger
+}
+
+// Unused is what upkeep needs of the ledger.
+type Unused interface {
+	registry.Marker
+	RemoveUnused(ctx context.Context, kind string, since, now time.Time) ([]string, error)
+}
+
+// batches bounds how many hundreds of clients of a kind are removed at once; the rest waits for the next time.
+const batches = 100
+
+// Sweep removes clients that nobody ever used, of kinds that say after how long. What this server noticed of clients in use is written first.
+func (r Room) Sweep(ctx context.Context, l Unused) error {
+	err := r.Marks.Write(ctx, l)
+	if r.File.Registered == nil || err != nil {
+		return err
+	}
+	for _, name := range r.File.Registered.Names() {
+		after := time.Duration(r.File.Registered.Kinds[name].Unused)
+		for n := 0; after > 0 && n < batches; n++ {
+			now := r.Now()
+			gone, err := l.RemoveUnused(ctx, name, now.Add(-after), now)
+			for _, id := range gone {
+				r.Clients.Registered.Drop(id)
+			}
+			if len(gone) > 0 {
+				r.Log.LogAttrs(ctx, slog.LevelInfo, "clients that nobody used are removed", slog.String("kind", name), slog.Int("clients", len(gone)))
+			}
+			if err != nil {
+				return err
+			}
+			if len(gone) == 0 {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 func (r Room) offers() kind.Offers {

@@ -1,5 +1,5 @@
 // Package upkeep is what a server does for its stores beside requests, again and again: ending
-// sessions whose time is over, throwing away what nobody needs any more, and turning keys over.
+// sessions whose time is over, throwing away what nobody needs any more, registered clients that nobody used among it, and turning keys over.
 package upkeep
 
 import (
@@ -15,6 +15,7 @@ import (
 
 const (
 	overdueEvery = time.Minute
+	clientsEvery = time.Minute
 	purgeEvery   = 10 * time.Minute
 	keysEvery    = time.Hour
 )
@@ -32,12 +33,15 @@ type Room struct {
 	Log   *slog.Logger
 	// Ended is called when sessions were ended: what rests on grants has changed, and clients are to be told.
 	Ended func()
+	// Clients removes registered clients that nobody used, and writes down which are in use.
+	Clients func(context.Context) error
 }
 
-// Run works until ctx ends.
+// Run works until ctx ends; what was noticed of clients by then is written down still.
 func (r Room) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { Every(ctx, overdueEvery, func() { r.overdue(ctx) }) })
+	all.Go(func() { Every(ctx, clientsEvery, func() { r.clients(ctx) }) })
 	all.Go(func() { Every(ctx, purgeEvery, func() { r.purge(ctx) }) })
 	all.Go(func() {
 		Every(ctx, keysEvery, func() {
@@ -47,6 +51,15 @@ func (r Room) Run(ctx context.Context) {
 		})
 	})
 	all.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	r.clients(last)
+}
+
+func (r Room) clients(ctx context.Context) {
+	if err := r.Clients(ctx); err != nil && ctx.Err() == nil {
+		r.Log.Error("registered clients are not swept", "cause", err.Error())
+	}
 }
 
 // overdue ends the sessions whose time is over. Every server does so; each session is one's.

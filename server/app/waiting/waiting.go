@@ -112,7 +112,7 @@ func (s *Room) tell(ctx context.Context, n backchannel.Notice) error {
 		Audit: []journey.Audit{{At: now, Event: "backchannel.asked", Account: n.Account, Client: n.Client.ID, Address: n.Place}}}
 	t.Outbox = n.Late
 	if tell := cmp.Or(n.Client.Backchannel.Tell, oauth.TellMail); n.To != "" && tell != oauth.TellNobody {
-		body, err := json.Marshal(action.Mail{To: n.To, Template: "mail.approve", Client: n.Client.ID, Theme: n.Client.Theme, Expires: n.Expires,
+		body, err := json.Marshal(action.Mail{To: n.To, Template: "mail.approve", Client: n.Client.ID, App: n.Client.ID, Theme: n.Client.Theme, Expires: n.Expires,
 			Args: map[string]string{"client": n.Client.Name, "link": n.Link, "message": cmp.Or(n.Message, "–"), "address": n.Place, "when": now.UTC().Format("2006-01-02 15:04")}})
 		if tell == oauth.TellConnector {
 			body, err = s.call(n)

@@ -49,8 +49,17 @@ func NewFetcher(timeout time.Duration) *Fetcher {
 	return &Fetcher{public: Guarded(false, timeout), private: Guarded(true, timeout)}
 }
 
-// Fetch gets a document of at most limit bytes. Anything but 200 is a failure; redirects are not followed.
+// Fetch gets a document of at most limit bytes. Anything but 200 is a failure, and so is a page, such as an error page; redirects are not followed.
 func (f *Fetcher) Fetch(ctx context.Context, address, accept string, private bool, limit int64) ([]byte, error) {
+	return f.get(ctx, address, accept, private, limit, func(kind string) bool { return strings.HasPrefix(kind, "application/") || kind == "text/plain" })
+}
+
+// Picture gets a file that is said to be a picture, under the same rules. Whether it is one only a look at it tells.
+func (f *Fetcher) Picture(ctx context.Context, address string, private bool, limit int64) ([]byte, error) {
+	return f.get(ctx, address, "image/png, image/webp, image/jpeg, image/gif", private, limit, func(kind string) bool { return strings.HasPrefix(kind, "image/") })
+}
+
+func (f *Fetcher) get(ctx context.Context, address, accept string, private bool, limit int64, fits func(kind string) bool) ([]byte, error) {
 	client := f.public
 	if private {
 		client = f.private
@@ -69,7 +78,7 @@ func (f *Fetcher) Fetch(ctx context.Context, address, accept string, private boo
 		return nil, fmt.Errorf("%w: status %d", ErrFetch, answer.StatusCode)
 	}
 	kind, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
-	if err != nil || !strings.HasPrefix(kind, "application/") && kind != "text/plain" { // a page, such as an error page, is no document
+	if err != nil || !fits(kind) {
 		return nil, fmt.Errorf("%w: its media type", ErrFetch)
 	}
 	b, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))

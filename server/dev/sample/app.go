@@ -17,6 +17,7 @@ import (
 
 	"github.com/stile-id/stile/server/dev/page"
 	"github.com/stile-id/stile/server/web"
+	files "github.com/stile-id/stile/ui/dev"
 )
 
 // Ids of the two clients the app stands for.
@@ -75,6 +76,7 @@ func (a *App) Mount(r *mux.Router) {
 	r.HandleFunc("/dev/app/sign-in", a.signIn).Methods(http.MethodPost)
 	r.HandleFunc("/dev/app/callback", a.callback(OwnClient)).Methods(http.MethodGet)
 	r.HandleFunc("/dev/app/partner/callback", a.callback(PartnerClient)).Methods(http.MethodGet)
+	r.HandleFunc("/dev/app/partner/logo.png", logo).Methods(http.MethodGet)
 	r.HandleFunc("/dev/app/userinfo", a.call("What userinfo answers", a.userinfo)).Methods(http.MethodPost)
 	r.HandleFunc("/dev/app/introspect", a.call("What introspection answers", a.introspect)).Methods(http.MethodPost)
 	r.HandleFunc("/dev/app/refresh", a.call("What the refresh brought", a.refresh)).Methods(http.MethodPost)
@@ -164,3 +166,6 @@ func short(s string) string {
 	}
 	return s
 }
+
+// logo is the partner's, where a partner would have it; people see it from the server's own address.
+func logo(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files.Files, "partner.png") }

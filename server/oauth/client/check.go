@@ -21,6 +21,7 @@ import (
 func Check(c oauth.Client) (oauth.Client, []error) {
 	k := checker{c: &c}
 	k.identity()
+	k.shown()
 	k.named()
 	k.authentication()
 	k.grants()
@@ -74,25 +75,6 @@ func (k *checker) identity() {
 	if uuid.Validate(c.ID) == nil {
 		k.problem("an id must not have the form of an account's id")
 	}
-	if c.Name == "" {
-		c.Name = c.ID
-	}
-	if len(c.Name) > 200 {
-		k.problem("the name is longer than 200 characters")
-	}
-	for _, x := range []struct{ field, address string }{{"policy_uri", c.PolicyURI}, {"tos_uri", c.TosURI}} {
-		if x.address != "" && !linked(x.address) {
-			k.hint(x.field, "write https://app.example/"+strings.TrimSuffix(x.field, "_uri"), "%s is no https address of at most 1000 characters", x.field)
-		}
-	}
-}
-
-// linked reports whether people may be shown an address as a link: https, nobody's name in it, and what is written is where it leads.
-func linked(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && len(address) <= 1000 && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && !strings.ContainsFunc(address, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"<>\\^`{|}", r)
-	})
 }
 
 func (k *checker) authentication() {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/engine/transient"
 	"github.com/stile-id/stile/engine/verdict"
@@ -25,6 +26,7 @@ import (
 	"github.com/stile-id/stile/server/oauth/registration"
 	"github.com/stile-id/stile/server/oauth/registry"
 	"github.com/stile-id/stile/server/oauth/tokens"
+	"github.com/stile-id/stile/server/store/sql"
 )
 
 // lookups are the ledger's registrations with reads counted, and a fault to throw in.
@@ -743,6 +745,90 @@ func TestS116_S057_PrivateAddresses(t *testing.T) {
 		if status, m, _ := w.tell("POST", string(issuer)+"/register", entry, bad); status != http.StatusBadRequest || m["error"] != "invalid_client_metadata" {
 			t.Errorf("%s: %d %v", member, status, m)
 		}
+	}
+}
+
+// marking counts what is written of uses, and fails when it is told to.
+type marking struct {
+	*sql.Store
+	n    int
+	down bool
+}
+
+func (m *marking) MarkUsed(ctx context.Context, ids []string, at, since time.Time) error {
+	m.n++
+	if m.down {
+		return errors.New("down")
+	}
+	return m.Store.MarkUsed(ctx, ids, at, since)
+}
+
+// TestS120_UsesAreNoted: a token makes a client a used one, whatever it came for; a failure does not. However many tokens there are, a client is written down once a day, with all others,
+// and never by a request; what could not be written is written later.
+func TestS120_UsesAreNoted(t *testing.T) {
+	w := newWorld(t)
+	w.registering()
+	marks, err := registry.NewMarks(w.now)
+	w.must(err)
+	w.token.Issued = marks.Used
+	l := &marking{Store: w.store}
+	write := func(want error, times int) {
+		t.Helper()
+		before := l.n
+		if err := marks.Write(t.Context(), l); (err == nil) != (want == nil) || l.n-before != times {
+			t.Errorf("%v, written %d times", err, l.n-before)
+		}
+	}
+	machine := w.registered("", said{"redirect_uris": cb(), "grant_types": []string{"client_credentials"}})
+	app := w.registered("", said{"redirect_uris": cb()})
+	idle := w.registered("", said{"redirect_uris": cb()})
+	used := func(m said) time.Time {
+		t.Helper()
+		r, err := w.store.Registration(t.Context(), m["client_id"].(string))
+		w.must(err)
+		return r.Used
+	}
+	calls := func(m said, secret string) int {
+		r := post("/token", form("grant_type", "client_credentials"))
+		r.SetBasicAuth(m["client_id"].(string), secret)
+		return w.send(r).Code
+	}
+	if calls(machine, "wrong") == 200 || calls(idle, idle["client_secret"].(string)) == 200 {
+		t.Fatal("a token for nothing")
+	}
+	write(nil, 0)
+	for range 20 {
+		if s := calls(machine, machine["client_secret"].(string)); s != 200 {
+			t.Fatal(s)
+		}
+	}
+	if s, m := w.redeemed(app); s != 200 {
+		t.Fatalf("%d %v", s, m)
+	}
+	w.tokens200("web") // one of the settings
+	if !used(machine).IsZero() {
+		t.Error("a request wrote it")
+	}
+	l.down = true
+	write(errors.New("down"), 1)
+	l.down = false
+	write(nil, 1)
+	write(nil, 0)
+	first := used(machine)
+	if first.IsZero() || !used(app).Equal(first) || !used(idle).IsZero() {
+		t.Errorf("used %v and %v, idle %v", first, used(app), used(idle))
+	}
+	w.pass(registry.MarkEvery - time.Second)
+	calls(machine, machine["client_secret"].(string))
+	write(nil, 0)
+	w.pass(time.Second)
+	calls(machine, machine["client_secret"].(string))
+	write(nil, 1)
+	if !used(machine).Equal(first.Add(registry.MarkEvery)) || !used(app).Equal(first) {
+		t.Errorf("a day later: %v and %v", used(machine), used(app))
+	}
+	if got := kind.Check(&kind.Settings{Kinds: map[string]kind.Kind{"app": {Flows: oauth.Flows{Default: "signin"}, Unused: action.Duration(time.Hour)}}}); len(got) != 1 || got[0].Path[2] != "unused_for" {
+		t.Errorf("an hour: %v", got)
 	}
 }
 

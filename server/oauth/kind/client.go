@@ -58,7 +58,7 @@ func (s *Settings) Pages() bool {
 
 // client is the client that metadata in their form describe.
 func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
-	c := oauth.Client{ID: id, Name: m.Name, PolicyURI: m.PolicyURI, TosURI: m.TosURI, Secrets: secrets, Auth: m.Auth, AuthAlg: m.AuthAlg, JWKS: m.JWKS, JWKSURI: m.JWKSURI,
+	c := oauth.Client{ID: id, Name: m.Name, LogoURI: m.LogoURI, Translations: m.translations(), PolicyURI: m.PolicyURI, TosURI: m.TosURI, Secrets: secrets, Auth: m.Auth, AuthAlg: m.AuthAlg, JWKS: m.JWKS, JWKSURI: m.JWKSURI,
 		Certificate: oauth.Subject{DN: m.TLSSubject, DNS: m.TLSDNS, URI: m.TLSURI, IP: m.TLSIP, Email: m.TLSEmail},
 		Private:     k.Private, LegacyAud: k.LegacyAud, Profile: k.Profile, TLSBound: m.TLSBound, RequestAlg: m.RequestAlg, RequestURIs: m.RequestURIs, ResponseAlg: m.ResponseAlg, Redirects: m.RedirectURIs, LogoutURIs: m.LogoutURIs,
 		SubjectType: m.SubjectType, SectorURI: m.SectorURI, BackLogout: m.BackLogout, BackSession: m.BackSession, FrontLogout: m.FrontLogout, FrontSession: m.FrontSession,
@@ -90,6 +90,28 @@ func (m *Metadata) client(id string, k Kind, secrets []string) oauth.Client {
 		c.Flows.Backchannel = ""
 	}
 	return c
+}
+
+// translations are what people see, by language. Tags that differ in case alone are one; the later in the alphabet counts. What has no tag's form was
+// kept and is given back, and no page is in that language.
+func (m *Metadata) translations() oauth.Seen {
+	var out oauth.Seen
+	for _, name := range slices.Sorted(maps.Keys(m.Localized)) {
+		base, tag, _ := strings.Cut(name, "#")
+		tag = strings.ToLower(tag)
+		if !client.Language(tag) {
+			continue
+		}
+		if out == nil {
+			out = oauth.Seen{}
+		}
+		s := out[tag]
+		if field, ok := map[string]*string{"client_name": &s.Name, "logo_uri": &s.LogoURI, "policy_uri": &s.PolicyURI, "tos_uri": &s.TosURI}[base]; ok {
+			*field = m.Localized[name]
+		}
+		out[tag] = s
+	}
+	return out
 }
 
 // origins are those of the pages that https redirect URIs lead to, as browsers write them. Such a page is where codes arrive, so that its script may redeem them.

@@ -9,7 +9,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/stile-id/stile/engine/action"
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
 	"github.com/stile-id/stile/server/oauth/foreign"
@@ -46,6 +48,7 @@ type Kind struct {
 	Lifetimes  oauth.Lifetimes `json:"lifetimes,omitzero" jsonschema_description:"How long things last."`
 	Consent    string          `json:"consent,omitempty" jsonschema:"enum=ask,enum=skip" jsonschema_description:"Whether people are asked what a client may have. skip is for kinds that nobody registers without a token. Default: ask."`
 	Statement  bool            `json:"statement,omitempty" jsonschema_description:"They must bring a software statement."`
+	Unused     action.Duration `json:"unused_for,omitempty" jsonschema_description:"A client that registered itself and was never given a token is removed so long after its registration or last change; at least 1d. Those that your own programs registered stay. Default: none is."`
 	Private    bool            `json:"allow_private,omitempty" jsonschema_description:"Their jwks_uri, request_uris, sector_identifier_uri and back-channel logout address may lie at private addresses; all are https still. For kinds that only your own apps are registered as."`
 }
 
@@ -149,6 +152,9 @@ func Check(s *Settings) (out []Problem) {
 			if strings.HasPrefix(scope, oauth.ScopeOurs) {
 				add(append(at, "scopes"), "leave it to clients of the settings", "what manages clients (%s) is for no client that registers", scope)
 			}
+		}
+		if d := time.Duration(k.Unused); d != 0 && (d < 24*time.Hour || d > 3660*24*time.Hour) {
+			add(append(at, "unused_for"), "write 30d, or leave it out", "unused_for of kind %s is shorter than 1d, or longer than 3660d", name)
 		}
 		for _, a := range k.Auth {
 			if !slices.Contains(Kind{}.auth(Offers{Certificates: true, Authorities: true}), a) {

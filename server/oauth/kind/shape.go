@@ -93,7 +93,7 @@ func https(address string) bool {
 	})
 }
 
-// pages checks addresses that are kept; people are shown the policy and the terms as links. None of them is ever fetched.
+// pages checks addresses that are kept. People are shown the policy and the terms as links; of them all, the logo alone is fetched, not now and not by browsers.
 func pages(d *draft) error {
 	list := map[string]string{"logo_uri": d.LogoURI, "client_uri": d.ClientURI, "policy_uri": d.PolicyURI, "tos_uri": d.TosURI, "initiate_login_uri": d.InitiateLogin}
 	for name, text := range d.Localized {

@@ -5,25 +5,23 @@ package live
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/recent"
 )
 
 // Age is how old a remembered answer may be.
-const Age = 5 * time.Second
+const Age = recent.Age
 
 // Grants is the ledger's Grants with a short memory for Status and TokenRevoked. Every other method goes straight through.
 type Grants struct {
 	oauth.Grants
 	answers *otter.Cache[question, answer]
-	dropped *otter.Cache[question, uint64] // when, in this node's order, something was revoked here; outlives every answer read before
-	all     atomic.Uint64                  // when everything was dropped
-	order   atomic.Uint64                  // counts questions and revocations: a clock could not tell which came first
+	changes *recent.Changes[question] // revocations: of a grant, or of a token
 }
 
 type question struct{ grant, token string }
@@ -31,34 +29,30 @@ type question struct{ grant, token string }
 type answer struct {
 	live    *identity.Live
 	revoked bool
-	asked   time.Time
-	order   uint64 // taken before the ledger was asked
+	asked   recent.Asked
 }
 
 // New wraps the ledger's Grants.
 func New(g oauth.Grants) (*Grants, error) {
-	answers, err := otter.New(&otter.Options[question, answer]{MaximumSize: 20_000, ExpiryCalculator: otter.ExpiryWriting[question, answer](2 * Age)})
+	answers, err := otter.New(&otter.Options[question, answer]{MaximumSize: 20_000, ExpiryCalculator: otter.ExpiryWriting[question, answer](recent.Kept)})
 	if err != nil {
 		return nil, err
 	}
-	dropped, err := otter.New(&otter.Options[question, uint64]{MaximumSize: 100_000, ExpiryCalculator: otter.ExpiryWriting[question, uint64](4 * Age)})
+	changes, err := recent.New[question]()
 	if err != nil {
 		return nil, err
 	}
-	return &Grants{Grants: g, answers: answers, dropped: dropped}, nil
+	return &Grants{Grants: g, answers: answers, changes: changes}, nil
 }
 
 // recall finds an answer that may still be given: young enough, and asked after anything it rests on was last revoked here.
 func (g *Grants) recall(q question, now time.Time) (answer, bool) {
 	a, ok := g.answers.GetIfPresent(q)
-	if !ok || now.Sub(a.asked) >= Age || now.Before(a.asked) || a.order <= g.all.Load() {
+	if !ok || q == (question{}) {
 		return answer{}, false
 	}
 	for _, d := range [...]question{{grant: q.grant}, {token: q.token}} {
-		if d == (question{}) {
-			continue
-		}
-		if at, ok := g.dropped.GetIfPresent(d); ok && a.order <= at {
+		if d != (question{}) && !g.changes.Holds(a.asked, d, now) {
 			return answer{}, false
 		}
 	}
@@ -72,12 +66,12 @@ func (g *Grants) Status(ctx context.Context, grant, token string, now time.Time)
 	if a, ok := g.recall(q, now); ok && !now.After(a.live.Grant.Expires) {
 		return *a.live, nil
 	}
-	order := g.order.Add(1)
+	asked := g.changes.Ask(now)
 	live, err := g.Grants.Status(ctx, grant, token, now)
 	if err != nil {
 		return live, err // a refusal is not remembered: it is rare, and costs what it costs
 	}
-	g.answers.Set(q, answer{live: &live, asked: now, order: order})
+	g.answers.Set(q, answer{live: &live, asked: asked})
 	return live, nil
 }
 
@@ -87,20 +81,20 @@ func (g *Grants) OwnRevoked(ctx context.Context, token string, now time.Time) (b
 	if a, ok := g.recall(q, now); ok {
 		return a.revoked, nil
 	}
-	order := g.order.Add(1)
+	asked := g.changes.Ask(now)
 	revoked, err := g.Grants.TokenRevoked(ctx, token)
 	if err != nil {
 		return false, err
 	}
-	g.answers.Set(q, answer{revoked: revoked, asked: now, order: order})
+	g.answers.Set(q, answer{revoked: revoked, asked: asked})
 	return revoked, nil
 }
 
 // DropGrant forgets what rests on a grant. Call it after the ledger's change, so that no answer slips in between.
-func (g *Grants) DropGrant(id string) { g.dropped.Set(question{grant: id}, g.order.Add(1)) }
+func (g *Grants) DropGrant(id string) { g.changes.Drop(question{grant: id}) }
 
 // DropAll forgets everything: after an account, client or provider was disabled, or sessions ended.
-func (g *Grants) DropAll() { g.all.Store(g.order.Add(1)) }
+func (g *Grants) DropAll() { g.changes.DropAll() }
 
 // Redeem goes through; a repeated redemption has revoked the grant.
 func (g *Grants) Redeem(ctx context.Context, r identity.Redemption) (identity.Live, error) {
@@ -130,6 +124,6 @@ func (g *Grants) RevokeGrant(ctx context.Context, id, reason string, at time.Tim
 // RevokeToken revokes, and forgets afterwards.
 func (g *Grants) RevokeToken(ctx context.Context, token string, at, expires time.Time) error {
 	err := g.Grants.RevokeToken(ctx, token, at, expires)
-	g.dropped.Set(question{token: token}, g.order.Add(1))
+	g.changes.Drop(question{token: token})
 	return err
 }

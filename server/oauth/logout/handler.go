@@ -22,7 +22,8 @@ import (
 
 // Question is what the page that asks needs. Its form posts Note as the field `note` to Action; leaving the page is the answer no.
 type Question struct {
-	Client string // name of the client that asks, "" when it did not say who it is
+	ID     string // of the client that asks, "" when it did not say who it is
+	Client string // its name
 	Theme  string
 	Action string // path to post to
 	Note   string // sealed; bound to the session and short-lived
@@ -195,7 +196,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, s *identity.Sessio
 	l := tokens.Logout{Session: s.ID, Redirect: q.redirect, State: q.state, Hinted: q.hint != nil, Expires: now.Add(noteFor)}
 	page := Question{Action: h.Issuer.Path(confirmPath), Locale: q.locale}
 	if q.client != nil {
-		l.Client, page.Client, page.Theme = q.client.ID, q.client.Name, q.client.Theme
+		l.Client, page.ID, page.Client, page.Theme = q.client.ID, q.client.ID, q.client.Name, q.client.Theme
 	}
 	page.Note = h.Tokens.SealLogout(l, now)
 	h.Ask(w, r, page)

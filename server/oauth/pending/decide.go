@@ -72,7 +72,7 @@ func Journey(r *Record, key string, c *oauth.Client) (oauth.Request, error) {
 	if err != nil {
 		return oauth.Request{}, fmt.Errorf("write a pending request's note: %w", err)
 	}
-	return oauth.Request{Flow: r.Flow, Journey: journey.Request{Client: c.ID, ClientName: c.Name, Theme: c.Theme, Scopes: r.Scope, EssentialACR: r.Essential, Subject: r.Subject,
+	return oauth.Request{Flow: r.Flow, Journey: journey.Request{Client: c.ID, ClientName: c.Name, PolicyURI: c.PolicyURI, TosURI: c.TosURI, Theme: c.Theme, Scopes: r.Scope, EssentialACR: r.Essential, Subject: r.Subject,
 		Approve: &journey.Approve{Kind: r.Kind, Code: r.Code, Message: r.Message, Place: r.Place}, Context: note}}, nil
 }
 

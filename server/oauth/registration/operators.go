@@ -228,7 +228,7 @@ func (o *Operators) create(w http.ResponseWriter, r *http.Request, by string) (i
 	if err != nil {
 		return 0, nil, err
 	}
-	reg := &identity.Registration{ID: identity.RegisteredPrefix + id, Kind: of, Via: by, Revision: 1, Created: now, Changed: now}
+	reg := &identity.Registration{ID: identity.RegisteredPrefix + id, Kind: of, Via: by, Managed: true, Revision: 1, Created: now, Changed: now}
 	given, err := h.issue(r.Context(), reg, m)
 	if err != nil {
 		return 0, nil, err
@@ -328,5 +328,8 @@ func (o *Operators) told(reg *identity.Registration, once issued) ([]byte, error
 		return nil, err
 	}
 	out["kind"], out["via"], out["changed_at"] = reg.Kind, reg.Via, reg.Changed.UTC().Format(time.RFC3339)
+	if !reg.Used.IsZero() {
+		out["used_at"] = reg.Used.UTC().Format(time.RFC3339)
+	}
 	return json.Marshal(out)
 }

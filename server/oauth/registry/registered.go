@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/recent"
 )
 
 // Age is how old a remembered registration may be: what another node changed counts here no later.
-const Age = 5 * time.Second
+const Age = recent.Age
 
 // Bounds of what is remembered: bytes of clients, and ids that nobody has. Strangers choose the latter, so they never push a client out.
 const (
@@ -39,44 +39,42 @@ type Registered struct {
 	log     *slog.Logger
 	known   *otter.Cache[string, answer]
 	unknown *otter.Cache[string, answer]
-	dropped *otter.Cache[string, uint64] // when, in this node's order, a client was changed here; outlives every answer read before
-	order   atomic.Uint64                // counts questions and changes: a clock could not tell which came first
+	changes *recent.Changes[string] // of clients
 }
 
 type answer struct {
 	client *oauth.Client // nil: there is none
 	size   uint32
-	asked  time.Time
-	order  uint64 // taken before the ledger was asked
+	asked  recent.Asked
 }
 
 // NewRegistered makes a Registered. build makes a client of a registration; its error means that the settings as they are now do not let it be one.
 func NewRegistered(l Ledger, build func(*identity.Registration) (*oauth.Client, error), now func() time.Time, log *slog.Logger) (*Registered, error) {
 	known, err := otter.New(&otter.Options[string, answer]{MaximumWeight: maxKnown, Weigher: func(_ string, a answer) uint32 { return a.size },
-		ExpiryCalculator: otter.ExpiryWriting[string, answer](2 * Age)})
+		ExpiryCalculator: otter.ExpiryWriting[string, answer](recent.Kept)})
 	if err != nil {
 		return nil, err
 	}
-	unknown, err := otter.New(&otter.Options[string, answer]{MaximumSize: maxUnknown, ExpiryCalculator: otter.ExpiryWriting[string, answer](2 * Age)})
+	unknown, err := otter.New(&otter.Options[string, answer]{MaximumSize: maxUnknown, ExpiryCalculator: otter.ExpiryWriting[string, answer](recent.Kept)})
 	if err != nil {
 		return nil, err
 	}
-	dropped, err := otter.New(&otter.Options[string, uint64]{MaximumSize: 100_000, ExpiryCalculator: otter.ExpiryWriting[string, uint64](4 * Age)})
+	changes, err := recent.New[string]()
 	if err != nil {
 		return nil, err
 	}
-	return &Registered{ledger: l, build: build, now: now, log: log, known: known, unknown: unknown, dropped: dropped}, nil
+	return &Registered{ledger: l, build: build, now: now, log: log, known: known, unknown: unknown, changes: changes}, nil
 }
 
 // Client finds a client; oauth.ErrNoClient. Any other error says that the ledger did not answer, which is no answer about the client.
 func (r *Registered) Client(ctx context.Context, id string) (*oauth.Client, error) {
 	now := r.now()
 	for _, c := range []*otter.Cache[string, answer]{r.known, r.unknown} {
-		if a, ok := c.GetIfPresent(id); ok && r.holds(id, a, now) {
+		if a, ok := c.GetIfPresent(id); ok && r.changes.Holds(a.asked, id, now) {
 			return a.told()
 		}
 	}
-	a := answer{asked: now, order: r.order.Add(1)}
+	a := answer{asked: r.changes.Ask(now)}
 	reg, err := r.ledger.Registration(ctx, id)
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
@@ -98,15 +96,6 @@ func (r *Registered) Client(ctx context.Context, id string) (*oauth.Client, erro
 	return a.told()
 }
 
-// holds reports whether an answer may still be given: young enough, and asked after the client was last changed here.
-func (r *Registered) holds(id string, a answer, now time.Time) bool {
-	if now.Sub(a.asked) >= Age || now.Before(a.asked) {
-		return false
-	}
-	at, changed := r.dropped.GetIfPresent(id)
-	return !changed || a.order > at
-}
-
 func (a answer) told() (*oauth.Client, error) {
 	if a.client == nil {
 		return nil, oauth.ErrNoClient
@@ -115,4 +104,4 @@ func (a answer) told() (*oauth.Client, error) {
 }
 
 // Drop forgets a client. Call it after the ledger's change, so that no answer slips in between.
-func (r *Registered) Drop(id string) { r.dropped.Set(id, r.order.Add(1)) }
+func (r *Registered) Drop(id string) { r.changes.Drop(id) }

@@ -41,8 +41,9 @@ type Handler struct {
 	Assertions *assertion.Issuers // nil: nobody's are trusted
 	Pending    *pending.Store
 
-	Now func() time.Time
-	Log *slog.Logger
+	Issued func(client string) // hears of each token; nil: nobody wants to know. No request waits for what it does
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Mount adds the endpoint to the host's router. Register it before others: routes are tried in order.
@@ -118,6 +119,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		wire.Failure(w, r, h.Log, err)
 		return
+	}
+	if h.Issued != nil {
+		h.Issued(c.ID)
 	}
 	wire.NoStore(w)
 	wire.JSON(w, http.StatusOK, body)

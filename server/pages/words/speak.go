@@ -25,7 +25,8 @@ type Speaker struct {
 	*Language
 	base   *Language
 	own    *Overrides
-	Client string // stands for {client} where a prompt has none
+	Client string // stands for {client} where a prompt has none, or has Called
+	Called string // what prompts call the client, whoever reads them; "": nothing in particular
 }
 
 // Speak makes a speaker; own may be nil.
@@ -69,7 +70,7 @@ func (s Speaker) write(w *writer, t action.Text, depth int) {
 			continue
 		}
 		v, ok := t.Args[p.slot]
-		if p.slot == "client" && (!ok || v == "") {
+		if p.slot == "client" && (!ok || v == "" || s.Called != "" && v == s.Called) {
 			v, ok = s.client(), true
 		}
 		if !ok {

@@ -15,8 +15,8 @@ import (
 var migrations embed.FS
 
 const (
-	latestLite      = 70
-	latestPostgres  = 70
+	latestLite      = 167
+	latestPostgres  = 167
 	transientTables = 2 // SQLite only
 )
 

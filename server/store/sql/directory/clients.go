@@ -8,7 +8,7 @@ import (
 	"github.com/stile-id/stile/server/store/sql/database"
 )
 
-const registrationColumns = `id, kind, via, body, secret, token, previous, revision, created, changed`
+const registrationColumns = `id, kind, via, body, secret, token, previous, revision, created, changed, used, managed`
 
 // Registration finds a client that registered itself; identity.ErrNotFound.
 func (d Directory) Registration(ctx context.Context, id string) (*identity.Registration, error) {
@@ -46,10 +46,10 @@ func (d Directory) Registrations(ctx context.Context, after string, limit int) (
 
 func readRegistration(scan database.Scan, r *identity.Registration) error {
 	var body string
-	var created, changed int64
-	if err := scan(&r.ID, &r.Kind, &r.Via, &body, &r.Secret, &r.Token, &r.Previous, &r.Revision, &created, &changed); err != nil {
+	var created, changed, used int64
+	if err := scan(&r.ID, &r.Kind, &r.Via, &body, &r.Secret, &r.Token, &r.Previous, &r.Revision, &created, &changed, &used, &r.Managed); err != nil {
 		return err
 	}
-	r.Metadata, r.Created, r.Changed = database.JSON(body), database.Time(created), database.Time(changed)
+	r.Metadata, r.Created, r.Changed, r.Used = database.JSON(body), database.Time(created), database.Time(changed), database.Time(used)
 	return nil
 }

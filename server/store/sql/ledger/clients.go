@@ -23,8 +23,8 @@ func createClient(tx *database.Tx, r identity.Registration) error {
 	if err := registration(r); err != nil {
 		return err
 	}
-	n, err := tx.Exec(`INSERT INTO clients (id, kind, via, body, secret, token, previous, revision, created, changed) VALUES ($1, $2, $3, $4, $5, $6, '', 1, $7, $7)
-		ON CONFLICT (id) DO NOTHING`, r.ID, r.Kind, r.Via, string(r.Metadata), r.Secret, r.Token, database.Micros(r.Created))
+	n, err := tx.Exec(`INSERT INTO clients (id, kind, via, body, secret, token, previous, revision, created, changed, managed) VALUES ($1, $2, $3, $4, $5, $6, '', 1, $7, $7, $8)
+		ON CONFLICT (id) DO NOTHING`, r.ID, r.Kind, r.Via, string(r.Metadata), r.Secret, r.Token, database.Micros(r.Created), r.Managed)
 	if err == nil && n == 0 {
 		return fmt.Errorf("the id is taken: %w", identity.ErrConflict)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	overdueAtOnce  = 100 // sessions of one transaction, so that nobody waits long behind it
+	atOnce         = 100 // rows of one transaction, so that nobody waits long behind it
 	overdueBatches = 200 // of one call; the rest waits for the next
 )
 
@@ -31,7 +31,7 @@ func (l Ledger) EndOverdue(ctx context.Context, over, now time.Time) (ended int,
 		if err != nil {
 			return ended, fmt.Errorf("end sessions that timed out: %w", err)
 		}
-		if ended += n; n < overdueAtOnce {
+		if ended += n; n < atOnce {
 			break
 		}
 	}
@@ -42,7 +42,7 @@ func (l Ledger) EndOverdue(ctx context.Context, over, now time.Time) (ended int,
 // moment; nobody changes them afterwards. idle never lies behind absolute.
 func (l Ledger) endOverdue(tx *database.Tx, over, now time.Time) (int, error) {
 	var ids, accounts []any
-	if err := tx.Each(`SELECT id, account FROM sessions WHERE idle <= $1 ORDER BY idle LIMIT `+strconv.Itoa(overdueAtOnce)+tx.SkipLocked(), func(scan database.Scan) error {
+	if err := tx.Each(`SELECT id, account FROM sessions WHERE idle <= $1 ORDER BY idle LIMIT `+strconv.Itoa(atOnce)+tx.SkipLocked(), func(scan database.Scan) error {
 		var id, account string
 		err := scan(&id, &account)
 		ids, accounts = append(ids, id), append(accounts, account)
@@ -54,13 +54,13 @@ func (l Ledger) endOverdue(tx *database.Tx, over, now time.Time) (int, error) {
 	if n == 0 {
 		return 0, nil
 	}
-	for len(ids) < overdueAtOnce { // statements are kept by their text, so there is one, whatever the number
+	for len(ids) < atOnce { // statements are kept by their text, so there is one, whatever the number
 		ids, accounts = append(ids, ids[0]), append(accounts, accounts[0])
 	}
 	if err := l.leave(tx, now, `DELETE FROM visits WHERE session IN `+several(1)+` RETURNING session, client, account`, ids...); err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec(`UPDATE grants SET revoked = $1, reason = $2 WHERE account IN `+several(3)+` AND session IN `+several(3+overdueAtOnce)+` AND revoked = 0 AND NOT offline`,
+	if _, err := tx.Exec(`UPDATE grants SET revoked = $1, reason = $2 WHERE account IN `+several(3)+` AND session IN `+several(3+atOnce)+` AND revoked = 0 AND NOT offline`,
 		slices.Concat([]any{l.DB.Stamp(now), TimedOut}, accounts, ids)...); err != nil {
 		return 0, err
 	}
@@ -70,7 +70,7 @@ func (l Ledger) endOverdue(tx *database.Tx, over, now time.Time) (int, error) {
 
 // several is a list of parameters for a batch, the first of them numbered so.
 func several(first int) string {
-	list := make([]string, overdueAtOnce)
+	list := make([]string, atOnce)
 	for i := range list {
 		list[i] = "$" + strconv.Itoa(first+i)
 	}

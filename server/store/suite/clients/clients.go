@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stile-id/stile/engine/identity"
 	"github.com/stile-id/stile/server/store/sql"
+	"github.com/stile-id/stile/server/store/sql/trail"
 	"github.com/stile-id/stile/server/store/suite"
 	"github.com/stile-id/stile/server/store/suite/expect"
 )
@@ -20,6 +22,8 @@ func Suite(t *testing.T, open suite.Open) {
 	t.Run("make, change, remove", func(t *testing.T) { life(t, open) })
 	t.Run("fifty changes at once", func(t *testing.T) { race(t, open) })
 	t.Run("removing revokes", func(t *testing.T) { revokes(t, open) })
+	t.Run("S-120 uses are noted", func(t *testing.T) { uses(t, open) })
+	t.Run("S-120 the unused are removed", func(t *testing.T) { unused(t, open) })
 	t.Run("list", func(t *testing.T) { list(t, open) })
 	t.Run("bounds", func(t *testing.T) { bounds(t, open) })
 }
@@ -93,6 +97,75 @@ func revokes(t *testing.T, open suite.Open) {
 	expect.Is(t, err, identity.ErrRefused)
 	_, err = s.Status(ctx, "g2", "", expect.Start)
 	expect.OK(t, err)
+}
+
+func uses(t *testing.T, open suite.Open) {
+	s, ctx := open(t, fixed), expect.Within(t)
+	at := func(h int) time.Time { return expect.Start.Add(time.Duration(h) * time.Hour) }
+	used := func(n int) time.Time {
+		t.Helper()
+		r, err := s.Registration(ctx, id(n))
+		expect.OK(t, err)
+		return r.Used
+	}
+	for n := range 3 {
+		expect.OK(t, apply(t, s, identity.CreateClient{Registration: registration(n)}))
+	}
+	expect.OK(t, s.MarkUsed(ctx, nil, at(1), at(-1)))
+	var many []string
+	for i := range 250 { // most of them are gone by now
+		many = append(many, fmt.Sprint("gone", i))
+	}
+	expect.OK(t, s.MarkUsed(ctx, append(many, id(0), id(1)), at(1), at(-11)))
+	expect.Equal(t, "first use", used(0), at(1))
+	expect.Equal(t, "never", used(2), time.Time{})
+	expect.OK(t, s.MarkUsed(ctx, []string{id(0)}, at(2), at(-10))) // another server, which noticed it too
+	expect.Equal(t, "noted a moment ago", used(0), at(1))
+	expect.OK(t, s.MarkUsed(ctx, []string{id(0)}, at(25), at(13)))
+	expect.Equal(t, "a day later", used(0), at(25))
+	r := registration(1)
+	r.Revision, r.Used = 1, time.Time{} // a change is none of use, and marks are no change
+	expect.OK(t, apply(t, s, identity.ChangeClient{Registration: r}))
+	expect.Equal(t, "after a change", used(1), at(1))
+}
+
+func unused(t *testing.T, open suite.Open) {
+	s, ctx := open(t, fixed), expect.Within(t)
+	made := func(n int, change func(*identity.Registration)) identity.Write {
+		r := registration(n)
+		if change != nil {
+			change(&r)
+		}
+		return identity.CreateClient{Registration: r}
+	}
+	held := suite.Grant("g1", "ada", "s1")
+	held.Client = id(3)
+	expect.OK(t, apply(t, s, identity.CreateAccount{Account: suite.Account("ada")}, identity.PutSession{Session: suite.Session("s1", "ada")},
+		made(0, nil), made(1, func(r *identity.Registration) { r.Managed = true }), made(2, func(r *identity.Registration) { r.Kind = "other" }), made(3, nil), made(4, nil), made(5, nil),
+		made(6, func(r *identity.Registration) { r.Created = expect.Start.Add(time.Second) }), identity.PutGrant{Grant: held}))
+	expect.OK(t, s.MarkUsed(ctx, []string{id(4)}, expect.Start, expect.Start))
+	renewed := registration(5)
+	renewed.Revision, renewed.Changed = 1, expect.Start.Add(time.Second)
+	expect.OK(t, apply(t, s, identity.ChangeClient{Registration: renewed}))
+	now := expect.Start.Add(30 * 24 * time.Hour)
+	gone, err := s.RemoveUnused(ctx, "app", expect.Start.Add(-time.Microsecond), now)
+	expect.OK(t, err)
+	expect.Equal(t, "removed too early", len(gone), 0)
+	found := make([][]string, expect.Many)
+	errs := expect.Together(expect.Many, func(i int) (err error) {
+		found[i], err = s.RemoveUnused(ctx, "app", expect.Start, now)
+		return err
+	})
+	expect.Equal(t, "successes", expect.Count(errs, nil), expect.Many)
+	expect.Equal(t, "removed", fmt.Sprint(slices.Concat(found...)), fmt.Sprint([]string{id(0)}))
+	left, err := s.Registrations(ctx, "", 10)
+	expect.OK(t, err)
+	expect.Equal(t, "left", len(left), 6)
+	expect.Equal(t, "managed", left[0].Managed, true)
+	audit, err := s.AuditTrail(ctx, trail.Filter{})
+	expect.OK(t, err)
+	expect.Equal(t, "audit lines", len(audit), 1)
+	expect.Equal(t, "audit", audit[0].Event+" "+audit[0].Client, "client.removed "+id(0))
 }
 
 func list(t *testing.T, open suite.Open) {

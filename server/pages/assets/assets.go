@@ -1,4 +1,5 @@
-package pages
+// Package assets serves the files of pages: stylesheets, the script, fonts and logos.
+package assets
 
 import (
 	"bytes"
@@ -12,8 +13,8 @@ import (
 	"strings"
 )
 
-// assets are files named by their content, so that browsers may keep them for a year.
-type assets struct {
+// Assets are files named by their content, so that browsers may keep them for a year. All are added before any is asked for.
+type Assets struct {
 	by  map[string]asset  // name
 	url map[string]string // name to path
 }
@@ -25,12 +26,16 @@ type asset struct {
 	zipped []byte // nil where zipping gains nothing
 }
 
-func newAssets() *assets { return &assets{by: map[string]asset{}, url: map[string]string{}} }
+// New makes Assets that hold nothing yet.
+func New() *Assets { return &Assets{by: map[string]asset{}, url: map[string]string{}} }
 
 const assetPath = "/assets/"
 
-// add keeps a file under name.ext; its path is name.<hash>.ext.
-func (a *assets) add(name string, raw []byte) error {
+// URL is the path at which a file is served; "" when there is none of that name.
+func (a *Assets) URL(name string) string { return a.url[name] }
+
+// Add keeps a file under name.ext; its path is name.<hash>.ext.
+func (a *Assets) Add(name string, raw []byte) error {
 	sum := sha256.Sum256(raw)
 	ext := path.Ext(name)
 	x := asset{kind: kinds(ext), plain: raw, hashed: strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext}
@@ -64,12 +69,9 @@ func kinds(ext string) string {
 	return mime.TypeByExtension(ext)
 }
 
-// Assets serves stylesheets, the script, fonts and logos.
-func (p *Pages) Assets() http.Handler { return p.assets }
-
 // ServeHTTP answers /assets/<name>.<hash>.<ext>. While servers are being replaced a page of one may ask another for its file: the
 // right name with another hash gets what there is, but not for keeping.
-func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *Assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")
