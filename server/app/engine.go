@@ -76,11 +76,7 @@ func (s *Server) world() (check.World, error) {
 	if err != nil {
 		return check.World{}, err
 	}
-	name := s.file.Name
-	if name == "" {
-		name = "Stile"
-	}
-	keys, err := passkey.New(s.file.Issuer, name, s.Store)
+	keys, err := passkey.New(s.file.Issuer, s.file.Name, s.Store)
 	if err != nil {
 		return check.World{}, err
 	}

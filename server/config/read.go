@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -137,7 +138,13 @@ func decode(n *flow.Node, into *Settings) error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(raw, into)
+	if err := json.Unmarshal(raw, into); err != nil {
+		return err
+	}
+	if u, err := url.Parse(into.Issuer); into.Name == "" && err == nil { // pages, mail and passkeys have to call it something
+		into.Name = u.Hostname()
+	}
+	return nil
 }
 
 // unreadable finds which values cannot be read although their form is right, such as a time span of a thousand years: each

@@ -90,6 +90,16 @@ func TestSettings_SoundOnesAreTaken(t *testing.T) {
 	}
 }
 
+// TestSettings_AServerIsAlwaysCalledSomething: mail and passkeys name it, with its host where nothing else is said.
+func TestSettings_AServerIsAlwaysCalledSomething(t *testing.T) {
+	for text, want := range map[string]string{"issuer: https://login.example.com:8443/a\n": "login.example.com", "issuer: https://login.example.com\nname: Shop\n": "Shop", "issuer: http://127.0.0.1:8080\n": "127.0.0.1"} {
+		f, problems := config.Read("stile.yaml", []byte(text))
+		if f == nil || f.Name != want {
+			t.Errorf("%q: %+v", text, problems)
+		}
+	}
+}
+
 // TestSettings_ReferencesStartBesideTheFile: whatever the working directory, file: means a file beside the settings.
 func TestSettings_ReferencesStartBesideTheFile(t *testing.T) {
 	setting(t)

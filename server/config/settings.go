@@ -18,7 +18,7 @@ import (
 type Settings struct {
 	Schema     string               `json:"$schema,omitempty"`
 	Issuer     string               `json:"issuer" jsonschema:"required" jsonschema_description:"Public address of the server, without a slash at the end. https, or http on localhost."`
-	Name       string               `json:"name,omitempty" jsonschema_description:"What people see where no client is named."`
+	Name       string               `json:"name,omitempty" jsonschema_description:"What people see where no client is named. Default: the issuer's host."`
 	Listen     string               `json:"listen,omitempty" jsonschema_description:"Address to listen on. Default: localhost:8080."`
 	Data       string               `json:"data,omitempty" jsonschema_description:"Directory for the embedded store and the master key. Default: ./data beside this file."`
 	Flows      string               `json:"flows,omitempty" jsonschema_description:"Directory of the flows. Default: the flows that ship with Stile."`
