@@ -29,6 +29,13 @@ func (n *named) texts() []string {
 	return out
 }
 
+// valued reports whether any value is asked for, of whatever form.
+func (n *named) valued() bool {
+	return n.Values != nil || len(n.Value) > 0 && string(n.Value) != "null"
+}
+
+var errNobody = oauth.Fail(oauth.LoginRequired, "Nobody is called so here.")
+
 // claimsParameter reads the claims parameter (OpenID Connect Core §5.5) as far as names go, and the acr. Essential claims never fail a
 // request; an essential acr does, that is its purpose (S-055). A sub value is enforced like a hint.
 func claimsParameter(_ context.Context, h *Handler, q *request) error {
@@ -51,15 +58,19 @@ func claimsParameter(_ context.Context, h *Handler, q *request) error {
 			q.journey.ACR = acr.texts()
 		}
 	}
-	if sub := c.IDToken["sub"]; sub != nil {
-		if v := sub.texts(); len(v) == 1 {
-			account, ok := h.Tokens.Account(q.client, v[0])
-			if !ok {
-				return oauth.Fail(oauth.LoginRequired, "Nobody is called so here.")
-			}
-			q.journey.Subject, q.note.Subject = account, account
-		}
+	sub := c.IDToken["sub"]
+	if sub == nil || !sub.valued() {
+		return nil
 	}
+	v := sub.texts()
+	if len(v) != 1 { // two people, or something that is no name: nobody is both, and nobody is called so
+		return errNobody
+	}
+	account, ok := h.Tokens.Account(q.client, v[0])
+	if !ok {
+		return errNobody
+	}
+	q.journey.Subject, q.note.Subject = account, account
 	return nil
 }
 

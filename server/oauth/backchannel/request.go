@@ -26,7 +26,6 @@ var (
 	errUnsigned     = oauth.Fail(oauth.InvalidRequest, "The client must sign its requests.")
 	errNoKeys       = oauth.Fail(oauth.InvalidRequest, "The client has no keys registered, so it cannot send signed requests.")
 	errOutside      = oauth.Fail(oauth.InvalidRequest, "Beside a signed request only the client's authentication may be sent.")
-	errDetails      = oauth.Fail(oauth.InvalidDetails, "Authorization details are not offered here.")
 	errToken        = oauth.Fail(oauth.InvalidRequest, "The client_notification_token has 22 to 1024 characters of a bearer token.")
 	errMessage      = oauth.Fail("invalid_binding_message", "The binding_message has 1 to 100 printable characters.")
 	errNoMessage    = oauth.Fail("invalid_binding_message", "The client must say by a binding_message what its request is about.")
@@ -64,9 +63,6 @@ func (h *Handler) read(ctx context.Context, c *oauth.Client, p wire.Params, now 
 		return nil, err
 	}
 	a := &asked{client: c, record: &pending.Record{Kind: pending.Backchannel, Client: c.ID, Flow: c.Flows.Backchannel, Interval: interval}}
-	if p.Has("authorization_details") {
-		return nil, errDetails // nobody would see them
-	}
 	if a.record.Delivery = c.Backchannel.Delivers(); a.record.Delivery != oauth.DeliverPoll {
 		if a.record.Token = p.Get("client_notification_token"); !bearer(a.record.Token) {
 			return nil, errToken

@@ -290,6 +290,22 @@ func TestS053_IDTokenHint(t *testing.T) {
 	}
 }
 
+// TestS055_SubjectAsked: whoever names a person by the claims parameter gets that person or nobody, however odd the name is (OpenID Connect Core §5.5.1, §3.1.2.1).
+func TestS055_SubjectAsked(t *testing.T) {
+	w := newWorld(t)
+	for _, sub := range []string{`{"value":"` + bob + `"}`, `{"value":5}`, `{"value":{"a":1}}`, `{"value":""}`, `{"value":"` + strings.Repeat("x", 255) + `"}`,
+		`{"values":["` + bob + `","nobody"]}`, `{"values":[]}`, `{"values":[7]}`, `{"value":"` + bob + `","values":["` + ann + `"]}`} {
+		if _, q := w.authorize(ask("web", "claims", `{"id_token":{"sub":`+sub+`}}`)); q.Get("error") == "" {
+			t.Errorf("%s: %v", sub, q)
+		}
+	}
+	for _, sub := range []string{`null`, `{}`, `{"essential":true}`, `{"value":null}`, `{"value":"` + ann + `"}`, `{"values":["` + ann + `"]}`, `{"value":"` + ann + `","values":["` + ann + `"]}`} {
+		if _, q := w.authorize(ask("web", "claims", `{"id_token":{"sub":`+sub+`}}`)); q.Get("code") == "" {
+			t.Errorf("%s: %v", sub, q)
+		}
+	}
+}
+
 func TestS055_ClaimsParameter(t *testing.T) {
 	w := newWorld(t)
 	m := w.tokens200("web", "claims", `{"id_token":{"email":{"essential":true},"unheard_of":{"essential":true},"acr":null},"userinfo":{"name":null}}`)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stile-id/stile/engine/verdict"
 	"github.com/stile-id/stile/server/oauth"
@@ -110,4 +111,41 @@ func TestS042_NothingWithoutConsent(t *testing.T) {
 	if !reflect.DeepEqual(m["authorization_details"], asJSON(t, d)) {
 		t.Errorf("allowed: %v", m)
 	}
+}
+
+// TestS042_NotAtOtherGrants: details that nobody was shown are in no token. At the doors where a person decides elsewhere, or none at all,
+// there is nothing they could be a part of, and asking for too much uses nothing up.
+func TestS042_NotAtOtherGrants(t *testing.T) {
+	const d = `[{"type":"payment","amount":"1000000"}]`
+	may := func(list []oauth.Client) []oauth.Client {
+		for i := range list {
+			list[i].Details = []string{"payment"}
+		}
+		return list
+	}
+	w := newWorld(t, devices, desks, exchangers, may)
+	rec := w.send(post("/device_authorization", form("client_id", "tv", "scope", "openid", "authorization_details", d)))
+	wantError(t, "a device asks", rec.Code, object(t, rec), 400, "invalid_authorization_details")
+	shown := w.show("tv")
+	w.enter(shown["user_code"])
+	status, m := w.poll("tv", shown["device_code"], "authorization_details", d)
+	wantError(t, "a device collects", status, m, 400, "invalid_authorization_details")
+	w.pass(10 * time.Second)
+	if status, m = w.poll("tv", shown["device_code"]); status != 200 || m["authorization_details"] != nil {
+		t.Errorf("a device, without: %d %v", status, m)
+	}
+	b := w.called()
+	w.send(post(w.link(), nil))
+	status, m, _ = w.tokenFor("desk", "grant_type", oauth.GrantBackchannel, "auth_req_id", b["auth_req_id"].(string), "authorization_details", d)
+	wantError(t, "a desk collects", status, m, 400, "invalid_authorization_details")
+	w.pass(10 * time.Second)
+	if status, m = w.pollFor("desk", b["auth_req_id"]); status != 200 || m["authorization_details"] != nil {
+		t.Errorf("a desk, without: %d %v", status, m)
+	}
+	status, m = w.exchange("orders", w.tokens200("web", "scope", "openid api")["access_token"], "authorization_details", d)
+	wantError(t, "an exchange", status, m, 400, "invalid_authorization_details")
+	x, s := asserting(t)
+	x.must(x.registry.Replace(may(x.clients)))
+	status, m = x.bear("batch", s.say(nil), "authorization_details", d)
+	wantError(t, "an assertion", status, m, 400, "invalid_authorization_details")
 }

@@ -51,6 +51,55 @@ func TestS009_Pollution(t *testing.T) {
 	}
 }
 
+// TestS009_EmptyIsAbsent: a parameter that may repeat is absent when it is empty, as every other, and the same value twice is one.
+func TestS009_EmptyIsAbsent(t *testing.T) {
+	w := newWorld(t, devices, desks, exchangers)
+	twice := []string{"", "resource=", "resource=&resource=", "resource=https%3A%2F%2Fapi.example&resource=https%3A%2F%2Fapi.example", "resource=https%3A%2F%2Fapi.example&resource="}
+	named := func(path, id, more string, v url.Values) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, issuer+path, strings.NewReader(v.Encode()+"&"+more))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return w.send(w.as(id, r))
+	}
+	for _, more := range twice {
+		rec := w.send(httptest.NewRequest(http.MethodGet, issuer+"/authorize?"+ask("web").Encode()+"&"+more, nil))
+		u, err := url.Parse(rec.Header().Get("Location"))
+		w.must(err)
+		code := u.Query().Get("code")
+		if code == "" {
+			t.Errorf("authorize, %s: %s", more, u)
+			continue
+		}
+		if rec = named("/token", "web", more, form("grant_type", "authorization_code", "code", code, "redirect_uri", redirects["web"], "code_verifier", verifier)); rec.Code != 200 {
+			t.Errorf("code, %s: %s", more, rec.Body)
+			continue
+		}
+		m := object(t, rec)
+		if rec = named("/token", "web", more, form("grant_type", "refresh_token", "refresh_token", m["refresh_token"].(string))); rec.Code != 200 {
+			t.Errorf("refresh, %s: %s", more, rec.Body)
+		}
+		if rec = named("/par", "web", more, ask("web")); rec.Code != 201 {
+			t.Errorf("pushed, %s: %s", more, rec.Body)
+		}
+		if rec = named("/token", "orders", more+"&audience=", form("grant_type", oauth.GrantExchange, "subject_token", m["access_token"].(string), "subject_token_type", asAccess)); rec.Code != 200 {
+			t.Errorf("exchange, %s: %s", more, rec.Body)
+		}
+	}
+}
+
+// TestS009_TooMuchCostsNothing: a target beyond the grant is refused before the code is used up, whatever stands before it.
+func TestS009_TooMuchCostsNothing(t *testing.T) {
+	w := newWorld(t)
+	code := w.code("web", "resource", "https://api.example")
+	r := httptest.NewRequest(http.MethodPost, issuer+"/token", strings.NewReader(form("grant_type", "authorization_code", "code", code, "redirect_uri", redirects["web"], "code_verifier", verifier).Encode()+
+		"&resource=&resource=https%3A%2F%2Fpay.example"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	rec := w.send(w.as("web", r))
+	wantError(t, "another target", rec.Code, object(t, rec), 400, "invalid_target")
+	if status, m := w.redeem("web", code); status != 200 {
+		t.Errorf("the code is gone: %d %v", status, m)
+	}
+}
+
 func hexOf(c byte) string {
 	return strings.ToUpper(string("0123456789abcdef"[c>>4]) + string("0123456789abcdef"[c&15]))
 }

@@ -131,6 +131,9 @@ func (t *Types) Read(text string, allowed []string) (json.RawMessage, error) {
 	}
 	for _, raw := range list {
 		o, err := foreign.ReadObject(raw)
+		if err == nil {
+			err = once(raw, 0)
+		}
 		if err != nil {
 			return nil, errDetails.With(err)
 		}
@@ -153,6 +156,32 @@ func (t *Types) Read(text string, allowed []string) (json.RawMessage, error) {
 		}
 	}
 	return json.Marshal(list)
+}
+
+// once refuses a member that is there twice, however deep: the person might be shown one of the two, and an API go by the other.
+func once(raw json.RawMessage, depth int) error {
+	switch {
+	case depth > maxDepth:
+		return errSize
+	case raw[0] == '{':
+		o, err := foreign.ReadObject(raw)
+		for _, v := range o {
+			if err == nil {
+				err = once(v, depth+1)
+			}
+		}
+		return err
+	case raw[0] == '[':
+		var items []json.RawMessage
+		err := json.Unmarshal(raw, &items)
+		for _, v := range items {
+			if err == nil {
+				err = once(v, depth+1)
+			}
+		}
+		return err
+	}
+	return nil
 }
 
 func split(text string) ([]json.RawMessage, error) {
@@ -197,15 +226,43 @@ func shown(v any, depth int, leaves *int) bool {
 	return true
 }
 
-// Within reports whether every detail asked for lies within one that was granted (RFC 9396 §6.1): the same type and the same members, lists of
-// plain values with fewer of them, and everything else equal. What cannot be compared so is not within.
+// Within reports whether every detail asked for lies within one that was granted (RFC 9396 §6.1), each within another: the same type and the same
+// members, lists with fewer of their items, and everything else equal. What cannot be compared so is not within.
 func Within(asked, granted json.RawMessage) bool {
-	var a, g []map[string]any
-	if json.Unmarshal(asked, &a) != nil || json.Unmarshal(granted, &g) != nil {
+	a, ok := list(asked)
+	g, sound := list(granted)
+	if !ok || !sound {
 		return false
 	}
-	for _, x := range a {
-		if !slices.ContainsFunc(g, func(y map[string]any) bool { return narrower(x, y) }) {
+	return matched(len(a), len(g), func(x, y int) bool { return narrower(a[x], g[y]) })
+}
+
+// list reads details with numbers as they are written: two amounts may differ by less than a float knows.
+func list(text json.RawMessage) (out []map[string]any, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return out, d.Decode(&out) == nil
+}
+
+// matched reports whether each of the first n can have one of the m others to itself. There are maxList of them at most, or maxLeaves.
+func matched(n, m int, fits func(x, y int) bool) bool {
+	taken := map[int]int{} // which of the first has which of the others
+	var seat func(x int, tried map[int]bool) bool
+	seat = func(x int, tried map[int]bool) bool {
+		for y := range m {
+			if tried[y] || !fits(x, y) {
+				continue
+			}
+			tried[y] = true
+			if before, full := taken[y]; !full || seat(before, tried) {
+				taken[y] = x
+				return true
+			}
+		}
+		return false
+	}
+	for x := range n {
+		if !seat(x, map[int]bool{}) {
 			return false
 		}
 	}
@@ -229,10 +286,8 @@ func narrower(x, y map[string]any) bool {
 			}
 			continue
 		}
-		for _, v := range some {
-			if !slices.ContainsFunc(all, func(w any) bool { return reflect.DeepEqual(v, w) }) {
-				return false
-			}
+		if !matched(len(some), len(all), func(i, j int) bool { return reflect.DeepEqual(some[i], all[j]) }) {
+			return false
 		}
 	}
 	return true

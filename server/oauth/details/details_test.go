@@ -28,19 +28,20 @@ func TestS042_Read(t *testing.T) {
 		`[{"type":"payment","amount":"12"}]`:                                         true,
 		`[{"type":"payment","amount":"12","to":{"iban":"DE"},"actions":["status"]}]`: true,
 		`[{"type":"payment","amount":"12"},{"type":"payment","amount":"13"}]`:        true,
-		`[{"type":"payment"}]`:                                            false,
-		`[{"type":"payment","amount":12}]`:                                false,
-		`[{"type":"payment","amount":"12","note":"x"}]`:                   false,
-		`[{"type":"payment","amount":"12","to":{"iban":"DE","bic":"X"}}]`: false,
-		`[{"type":"account"}]`:                                            false, // not the client's
-		`[{"type":"unknown"}]`:                                            false,
-		`[{"amount":"12"}]`:                                               false,
-		`[{"type":"payment","amount":"1","amount":"1000"}]`:               false,
-		`[{"type":["payment"],"amount":"1"}]`:                             false,
-		`{"type":"payment","amount":"12"}`:                                false,
-		`[]`:                                                              false,
-		`[1]`:                                                             false,
-		`nonsense`:                                                        false,
+		`[{"type":"payment"}]`:                                              false,
+		`[{"type":"payment","amount":12}]`:                                  false,
+		`[{"type":"payment","amount":"12","note":"x"}]`:                     false,
+		`[{"type":"payment","amount":"12","to":{"iban":"DE","bic":"X"}}]`:   false,
+		`[{"type":"account"}]`:                                              false, // not the client's
+		`[{"type":"unknown"}]`:                                              false,
+		`[{"amount":"12"}]`:                                                 false,
+		`[{"type":"payment","amount":"1","amount":"1000"}]`:                 false,
+		`[{"type":["payment"],"amount":"1"}]`:                               false,
+		`[{"type":"payment","amount":"12","to":{"iban":"DE","iban":"FR"}}]`: false, // which of the two was shown, and which counts?
+		`{"type":"payment","amount":"12"}`:                                  false,
+		`[]`:                                                                false,
+		`[1]`:                                                               false,
+		`nonsense`:                                                          false,
 		`[{"type":"payment","amount":"` + strings.Repeat("1", 300) + `"}]`:                                false,
 		`[` + strings.Repeat(`{"type":"payment","amount":"1"},`, 10) + `{"type":"payment","amount":"1"}]`: false,
 	} {
@@ -58,21 +59,39 @@ func TestS042_Read(t *testing.T) {
 func TestS042_Within(t *testing.T) {
 	granted := json.RawMessage(`[{"type":"payment","amount":"12","actions":["initiate","status"]},{"type":"account","deep":{"a":[1]}}]`)
 	for asked, ok := range map[string]bool{
-		`[{"type":"payment","amount":"12","actions":["initiate","status"]}]`: true,
-		`[{"type":"payment","amount":"12","actions":["status"]}]`:            true,
-		`[{"type":"account","deep":{"a":[1]}}]`:                              true,
-		`[{"type":"payment","amount":"12"}]`:                                 false, // no list may mean all of them
-		`[{"type":"payment","amount":"12","actions":[]}]`:                    false,
-		`[{"type":"payment","amount":"13","actions":["status"]}]`:            false,
-		`[{"type":"payment","amount":"12","actions":["cancel"]}]`:            false,
-		`[{"type":"payment","amount":"12","actions":"status"}]`:              false,
-		`[{"type":"account","deep":{"a":[]}}]`:                               false,
-		`[{"type":"account","deep":{"a":[1]},"more":1}]`:                     false,
+		`[{"type":"payment","amount":"12","actions":["initiate","status"]}]`:                                            true,
+		`[{"type":"payment","amount":"12","actions":["status"]}]`:                                                       true,
+		`[{"type":"account","deep":{"a":[1]}}]`:                                                                         true,
+		`[{"type":"payment","amount":"12"}]`:                                                                            false, // no list may mean all of them
+		`[{"type":"payment","amount":"12","actions":[]}]`:                                                               false,
+		`[{"type":"payment","amount":"13","actions":["status"]}]`:                                                       false,
+		`[{"type":"payment","amount":"12","actions":["cancel"]}]`:                                                       false,
+		`[{"type":"payment","amount":"12","actions":"status"}]`:                                                         false,
+		`[{"type":"account","deep":{"a":[]}}]`:                                                                          false,
+		`[{"type":"account","deep":{"a":[1]},"more":1}]`:                                                                false,
+		`[{"type":"payment","amount":"12","actions":["status"]},{"type":"payment","amount":"12","actions":["status"]}]`: false, // twice, of one
+		`[{"type":"payment","amount":"12","actions":["status","status"]}]`:                                              false,
+		`[{"type":"account","deep":{"a":[1]}},{"type":"payment","amount":"12","actions":["status"]}]`:                   true,
 		`nonsense`: false,
 	} {
 		if details.Within(json.RawMessage(asked), granted) != ok {
 			t.Errorf("%s", asked)
 		}
+	}
+}
+
+// TestS042_WithinOnceEach: of what was granted, each part is there once. Where two would do for one that is asked for, the other is left for the next.
+func TestS042_WithinOnceEach(t *testing.T) {
+	granted := json.RawMessage(`[{"type":"payment","amount":"12","actions":["initiate","status"]},{"type":"payment","amount":"12","actions":["status"]}]`)
+	const both, one = `{"type":"payment","amount":"12","actions":["initiate"]}`, `{"type":"payment","amount":"12","actions":["status"]}`
+	for asked, ok := range map[string]bool{one: true, one + "," + both: true, both + "," + one: true, one + "," + one: true, both + "," + both: false, one + "," + one + "," + one: false} {
+		if details.Within(json.RawMessage("["+asked+"]"), granted) != ok {
+			t.Errorf("%s", asked)
+		}
+	}
+	// An amount that differs where a float does not.
+	if details.Within(json.RawMessage(`[{"type":"x","n":9007199254740993}]`), json.RawMessage(`[{"type":"x","n":9007199254740992}]`)) {
+		t.Error("one more")
 	}
 }
 

@@ -155,12 +155,17 @@ func (d *Desk) Method(w http.ResponseWriter, r *http.Request) {
 }
 
 var (
-	errScope  = oauth.Fail(oauth.InvalidScope, "The scope is malformed, or the client may have none of it.")
-	errTarget = oauth.Fail(oauth.InvalidTarget, "The resource is not one that tokens of this client may be for.")
+	errScope   = oauth.Fail(oauth.InvalidScope, "The scope is malformed, or the client may have none of it.")
+	errTarget  = oauth.Fail(oauth.InvalidTarget, "The resource is not one that tokens of this client may be for.")
+	errDetails = oauth.Fail(oauth.InvalidDetails, "Authorization details are not offered here.")
 )
 
-// Wanted reads scopes and resources as the authorization endpoint does: what the client may not have is left out, unless nothing is left.
+// Wanted reads scopes and resources as the authorization endpoint does: what the client may not have is left out, unless nothing is left. Authorization
+// details are refused: nobody would see them.
 func Wanted(c *oauth.Client, p wire.Params) (scopes, resources []string, err error) {
+	if p.Has("authorization_details") {
+		return nil, nil, errDetails
+	}
 	asked := p.Words("scope")
 	if slices.ContainsFunc(asked, func(s string) bool { return !client.Scope(s) }) {
 		return nil, nil, errScope

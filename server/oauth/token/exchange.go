@@ -267,7 +267,6 @@ func (q *request) narrowed(has []string) ([]string, error) {
 func (q *request) targets(has []string) ([]string, error) {
 	allowed := within(q.client.Resources, slices.Concat(has, q.client.Exchange.Audience))
 	asked := slices.Concat(q.params.All("resource"), q.params.All("audience"))
-	asked = slices.DeleteFunc(asked, func(s string) bool { return s == "" })
 	if len(asked) == 0 {
 		asked = allowed
 	}

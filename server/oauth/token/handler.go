@@ -132,6 +132,7 @@ var (
 	errUnsupported  = oauth.Fail(oauth.UnsupportedGrant, "This grant type is not offered.")
 	errUnauthorized = oauth.Fail(oauth.UnauthorizedClient, "The client may not use this grant type.")
 	errDetails      = oauth.Fail(oauth.InvalidDetails, "The authorization_details are more than what was granted, or too long for a token.")
+	errUnseen       = oauth.Fail(oauth.InvalidDetails, "Authorization details are not offered with this grant type.")
 	errScope        = oauth.Fail(oauth.InvalidScope, "The scope is malformed or more than what is allowed.")
 )
 
@@ -170,6 +171,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 		return nil, c, errTarget // before anything is used up
 	}
 	if text := p.Get("authorization_details"); text != "" {
+		if !detailed(name) {
+			return nil, c, errUnseen
+		}
 		if q.details, err = h.Details.Read(text, c.Details); err != nil {
 			return nil, c, err
 		}
@@ -191,6 +195,12 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) ([]byte, *oauth
 	}
 	body, err := h.hand(ctx, q, g, name)
 	return body, c, err
+}
+
+// detailed reports whether authorization details may be named with a grant type: those of a grant, to have fewer of them, or a client's own, which its
+// settings allow. With the others nobody was shown any.
+func detailed(grantType string) bool {
+	return grantType == oauth.GrantCode || grantType == oauth.GrantRefresh || grantType == oauth.GrantCredentials
 }
 
 // hand gives out what a grant type allowed, if that still holds at this door.

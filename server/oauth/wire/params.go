@@ -35,7 +35,7 @@ type param struct{ name, value string }
 // Get returns a parameter, "" when it is absent.
 func (p Params) Get(name string) string {
 	for i := range p.list {
-		if p.list[i].name == name {
+		if p.list[i].name == name && p.list[i].value != "" {
 			return p.list[i].value
 		}
 	}
@@ -45,11 +45,11 @@ func (p Params) Get(name string) string {
 // Has reports whether a parameter is there with a value.
 func (p Params) Has(name string) bool { return p.Get(name) != "" }
 
-// All returns every value of a parameter that may repeat.
+// All returns every value of a parameter that may repeat, each once. Empty ones count as absent here too.
 func (p Params) All(name string) []string {
 	var out []string
 	for _, v := range p.list {
-		if v.name == name {
+		if v.name == name && v.value != "" && !slices.Contains(out, v.value) {
 			out = append(out, v.value)
 		}
 	}
