@@ -13,7 +13,7 @@ type ApproveSettings struct{}
 // Approve makes the action ask.approve.
 func Approve() action.Action {
 	return action.Define(action.Spec{Name: "ask.approve", Title: "Ask whether something elsewhere is meant",
-		About: "Asks the person whether they want what is waiting elsewhere: a device that shows a code, or an app that asked for them by name. It names the app, what it would have, the code or message it shows, and the network it asks from; nothing is remembered, so it is asked each time. Flows for devices and backchannel requests end behind it. Elsewhere: Device Authorization Grant approval (Keycloak, Curity), Push Sender (PingAM)."},
+		About: "Asks the person whether they want what is waiting elsewhere: a device that shows a code, or an app that asked for them by name. It names the app, what it would have, authorization details in full, the code or message it shows, and the network it asks from; nothing is remembered, so it is asked each time. Flows for devices and backchannel requests end behind it. Elsewhere: Device Authorization Grant approval (Keycloak, Curity), Push Sender (PingAM)."},
 		func(ApproveSettings) action.Contract {
 			return action.Contract{Needs: verdict.Formula{verdict.Set(verdict.Identified)}, Outcomes: []action.OutcomeSpec{
 				{Name: "approved", Gives: []verdict.FactSet{verdict.Set(verdict.Identified, verdict.Approved)}, About: "the person said yes, here and now"},
@@ -21,7 +21,10 @@ func Approve() action.Action {
 		},
 		func(_ context.Context, _ ApproveSettings, t *action.Turn) (action.Result, error) {
 			if t.Input == nil {
-				return action.Result{Prompt: approvePrompt(t.View)}, nil
+				p := approvePrompt(t.View)
+				rows, err := detailRows(t.View.Request().Details)
+				p.Rows = append(p.Rows, rows...)
+				return action.Result{Prompt: p}, err
 			}
 			if t.Input.Action == "refuse" {
 				return action.Result{Outcome: "refused"}, nil

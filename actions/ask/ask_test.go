@@ -221,8 +221,17 @@ func TestApprove(t *testing.T) {
 	if e := res.Evidence; len(e) != 1 || e[0].Subject != "ann" || !e[0].Facts.Has(verdict.Approved) || len(e[0].AMR) > 0 || len(res.Writes) > 0 {
 		t.Errorf("%+v", e)
 	}
-	ciba := at.New(t, ask.Approve(), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "desk", Approve: &journey.Approve{Kind: "backchannel", Message: "Order 4711"}}})
-	if p := at.Asks(t, ciba.Enter(), "").Prompt; p.Body[0].Args["message"] != "Order 4711" {
-		t.Errorf("%+v", p.Body)
+	ciba := at.New(t, ask.Approve(), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "desk", Approve: &journey.Approve{Kind: "backchannel", Message: "Order 4711"},
+		Details: json.RawMessage(`[{"type":"payment","amount":1000000.10,"number":9007199254740993}]`)}})
+	p = at.Asks(t, ciba.Enter(), "").Prompt
+	if p.Body[0].Args["message"] != "Order 4711" || len(p.Rows) != 1 || len(p.Rows[0].Lines) != 3 {
+		t.Fatalf("%+v", p)
+	}
+	if l := p.Rows[0].Lines; l[1].Args["value"] != "1000000.10" || l[2].Args["value"] != "9007199254740993" { // as they were written
+		t.Errorf("shown %+v", l)
+	}
+	broken := at.New(t, ask.Approve(), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "desk", Details: json.RawMessage(`{`)}})
+	if _, err := broken.Run(nil); err == nil {
+		t.Error("somebody is asked about what nobody can read")
 	}
 }

@@ -1,6 +1,7 @@
 package ask
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -17,7 +18,9 @@ func detailRows(raw json.RawMessage) ([]action.Row, error) {
 		return nil, nil
 	}
 	var list []map[string]any
-	if err := json.Unmarshal(raw, &list); err != nil {
+	numbers := json.NewDecoder(bytes.NewReader(raw))
+	numbers.UseNumber() // an amount is shown as it was written, never rounded
+	if err := numbers.Decode(&list); err != nil {
 		return nil, fmt.Errorf("read authorization details: %w", err)
 	}
 	var rows []action.Row

@@ -137,7 +137,7 @@ func (s *Server) mountOAuth(ctx context.Context, r *mux.Router) error {
 	(&challenge.Handler{Issuer: issuer, Clients: auth, Requests: front, Sender: from, Sessions: challenge.NewSessions(s.master), Limits: s.transient, Address: address, Now: s.now, Log: s.log,
 		Journeys: &native.Room{Start: authenticator{s}.start, Journeys: s.journeys, Pages: s.pages}}).Mount(r)
 	s.journeys.Finish = s.waiting.Finish(front, clients)
-	desk := pending.Desk{Issuer: issuer, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.session, Address: address, Problem: s.problem, Log: s.log}
+	desk := pending.Desk{Issuer: issuer, Details: types, Clients: auth, Authenticator: authenticator{s}, Transient: s.transient, Session: s.session, Address: address, Problem: s.problem, Log: s.log}
 	perPerson := parts.Limit(s.file.Limits.Asked, 5, 10*time.Minute)
 	s.waiting.Mount(r, device.Handler{Desk: desk}, backchannel.Handler{Desk: desk, Directory: s.Store, Tokens: made, Objects: objects, Sender: from, Accepts: s.Flows.Accepts, Pseudonym: s.master.Pseudonym, PerPerson: &perPerson, Account: s.account})
 	s.journeys.Base = issuer.Path("")

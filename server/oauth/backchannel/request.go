@@ -68,7 +68,7 @@ func (h *Handler) read(ctx context.Context, c *oauth.Client, p wire.Params, now 
 			return nil, errToken
 		}
 	}
-	if a.record.Scope, a.record.Resources, err = pending.Wanted(c, p); err != nil {
+	if err := h.Want(a.record, c, p); err != nil {
 		return nil, err
 	}
 	if !slices.Contains(a.record.Scope, "openid") {

@@ -113,8 +113,63 @@ func TestS042_NothingWithoutConsent(t *testing.T) {
 	}
 }
 
-// TestS042_NotAtOtherGrants: details that nobody was shown are in no token. At the doors where a person decides elsewhere, or none at all,
-// there is nothing they could be a part of, and asking for too much uses nothing up.
+// TestS042_WhatWaitsElsewhere: a device and a backchannel client may say what it is about; the person is shown it where they decide, and tokens and
+// introspection tell it. When the tokens are collected it is too late to say so.
+func TestS042_WhatWaitsElsewhere(t *testing.T) {
+	const d, more = `[{"type":"payment","amount":"12.50"}]`, `[{"type":"payment","amount":"1000000"}]`
+	may := func(list []oauth.Client) []oauth.Client {
+		for i := range list {
+			if list[i].ID != "radio" && list[i].ID != "otherdesk" {
+				list[i].Details = []string{"payment"}
+			}
+		}
+		return list
+	}
+	w := newWorld(t, devices, desks, may)
+	said := func(what string, status int, m map[string]any, caller string) {
+		t.Helper()
+		told, err := json.Marshal(m["authorization_details"])
+		if seen := w.introspect(caller, m["access_token"])["authorization_details"]; status != 200 || err != nil || string(told) != `[{"amount":"12.50","type":"payment"}]` || !reflect.DeepEqual(seen, m["authorization_details"]) {
+			t.Errorf("%s: %d %v, introspection %v", what, status, m, seen)
+		}
+	}
+	shown := w.show("tv", "authorization_details", d)
+	w.enter(shown["user_code"])
+	if got := string(w.people.request.Journey.Details); got != d {
+		t.Errorf("whoever approves a device is shown %s", got)
+	}
+	status, m := w.poll("tv", shown["device_code"], "authorization_details", more)
+	wantError(t, "a device collects more", status, m, 400, "invalid_authorization_details")
+	w.pass(10 * time.Second)
+	status, m = w.poll("tv", shown["device_code"])
+	said("a device", status, m, "gateway")
+	status, m, _ = w.tokenFor("tv", "grant_type", "refresh_token", "refresh_token", m["refresh_token"].(string), "authorization_details", more)
+	wantError(t, "a device refreshes for more", status, m, 400, "invalid_authorization_details")
+
+	b := w.called("authorization_details", d)
+	w.send(post(w.link(), nil))
+	if got := string(w.people.request.Journey.Details); got != d {
+		t.Errorf("whoever approves a call is shown %s", got)
+	}
+	status, m, _ = w.tokenFor("desk", "grant_type", oauth.GrantBackchannel, "auth_req_id", b["auth_req_id"].(string), "authorization_details", more)
+	wantError(t, "a desk collects more", status, m, 400, "invalid_authorization_details")
+	w.pass(10 * time.Second)
+	status, m = w.pollFor("desk", b["auth_req_id"])
+	said("a desk", status, m, "gateway")
+
+	for name, wrong := range map[string]string{"of no type": `[{"type":"house"}]`, "with another member": `[{"type":"payment","amount":"1","x":1}]`, "no list": `{}`, "nonsense": `[`} {
+		rec := w.send(post("/device_authorization", form("client_id", "tv", "scope", "openid", "authorization_details", wrong)))
+		wantError(t, "a device: "+name, rec.Code, object(t, rec), 400, "invalid_authorization_details")
+		rec = w.call("desk", "authorization_details", wrong)
+		wantError(t, "a desk: "+name, rec.Code, object(t, rec), 400, "invalid_authorization_details")
+	}
+	rec := w.send(post("/device_authorization", form("client_id", "radio", "scope", "openid", "authorization_details", d)))
+	wantError(t, "a device that may not", rec.Code, object(t, rec), 400, "invalid_authorization_details")
+	rec = w.call("otherdesk", "authorization_details", d)
+	wantError(t, "a desk that may not", rec.Code, object(t, rec), 400, "invalid_authorization_details")
+}
+
+// TestS042_NotAtOtherGrants: details that nobody was shown are in no token, and asking for them uses nothing up.
 func TestS042_NotAtOtherGrants(t *testing.T) {
 	const d = `[{"type":"payment","amount":"1000000"}]`
 	may := func(list []oauth.Client) []oauth.Client {
@@ -123,26 +178,8 @@ func TestS042_NotAtOtherGrants(t *testing.T) {
 		}
 		return list
 	}
-	w := newWorld(t, devices, desks, exchangers, may)
-	rec := w.send(post("/device_authorization", form("client_id", "tv", "scope", "openid", "authorization_details", d)))
-	wantError(t, "a device asks", rec.Code, object(t, rec), 400, "invalid_authorization_details")
-	shown := w.show("tv")
-	w.enter(shown["user_code"])
-	status, m := w.poll("tv", shown["device_code"], "authorization_details", d)
-	wantError(t, "a device collects", status, m, 400, "invalid_authorization_details")
-	w.pass(10 * time.Second)
-	if status, m = w.poll("tv", shown["device_code"]); status != 200 || m["authorization_details"] != nil {
-		t.Errorf("a device, without: %d %v", status, m)
-	}
-	b := w.called()
-	w.send(post(w.link(), nil))
-	status, m, _ = w.tokenFor("desk", "grant_type", oauth.GrantBackchannel, "auth_req_id", b["auth_req_id"].(string), "authorization_details", d)
-	wantError(t, "a desk collects", status, m, 400, "invalid_authorization_details")
-	w.pass(10 * time.Second)
-	if status, m = w.pollFor("desk", b["auth_req_id"]); status != 200 || m["authorization_details"] != nil {
-		t.Errorf("a desk, without: %d %v", status, m)
-	}
-	status, m = w.exchange("orders", w.tokens200("web", "scope", "openid api")["access_token"], "authorization_details", d)
+	w := newWorld(t, exchangers, may)
+	status, m := w.exchange("orders", w.tokens200("web", "scope", "openid api")["access_token"], "authorization_details", d)
 	wantError(t, "an exchange", status, m, 400, "invalid_authorization_details")
 	x, s := asserting(t)
 	x.must(x.registry.Replace(may(x.clients)))

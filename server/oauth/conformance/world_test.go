@@ -300,7 +300,7 @@ func newWorld(t testing.TB, change ...func([]oauth.Client) []oauth.Client) *worl
 		}}
 	w.token.Pending = &pending.Store{Transient: w.limits, Random: rand.Reader, Sealer: master.Sealer("backchannel")}
 	w.router = mux.NewRouter()
-	desk := pending.Desk{Issuer: issuer, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: authentication.Address,
+	desk := pending.Desk{Issuer: issuer, Details: w.details, Clients: authn, Authenticator: w.people, Pending: w.token.Pending, Transient: w.limits, Random: rand.Reader, Address: authentication.Address,
 		Done: func(rw http.ResponseWriter, _ *http.Request, state string) { _, _ = rw.Write([]byte(state)) }, Problem: problem, Now: w.now, Log: log}
 	(&backchannel.Handler{Desk: desk, Directory: w.store, Tokens: w.tokens, Objects: w.auth.Objects, Sender: from,
 		Accepts: func(string) []string { return []string{strong, basicACR} }, Pseudonym: master.Pseudonym,

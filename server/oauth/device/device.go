@@ -71,7 +71,7 @@ func (h *Handler) begin(_ http.ResponseWriter, r *http.Request, c *oauth.Client,
 		return nil, errTooMany
 	}
 	rec := &pending.Record{Kind: pending.Device, Client: c.ID, Flow: c.Flows.Device, Essential: c.ACR, Place: h.Address(r), Interval: interval, Expires: now.Add(lives).Unix()}
-	if rec.Scope, rec.Resources, err = pending.Wanted(c, p); err != nil {
+	if err := h.Want(rec, c, p); err != nil {
 		return nil, err
 	}
 	code, err := h.code(ctx, now)

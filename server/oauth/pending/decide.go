@@ -16,16 +16,17 @@ import (
 
 // Note travels with the journey in which the person decides, unseen by its steps.
 type Note struct {
-	Kind      string   `json:"pending"`
-	Key       string   `json:"key"`
-	Client    string   `json:"c"`
-	Scope     []string `json:"sc,omitempty"`
-	Resources []string `json:"re,omitempty"`
-	Essential []string `json:"e,omitempty"`
-	Subject   string   `json:"su,omitempty"`
-	Offline   bool     `json:"o,omitempty"`
-	Absolute  int64    `json:"a"` // seconds a grant lives
-	Expires   int64    `json:"x"` // seconds since 1970
+	Kind      string          `json:"pending"`
+	Key       string          `json:"key"`
+	Client    string          `json:"c"`
+	Scope     []string        `json:"sc,omitempty"`
+	Resources []string        `json:"re,omitempty"`
+	Details   json.RawMessage `json:"ad,omitempty"`
+	Essential []string        `json:"e,omitempty"`
+	Subject   string          `json:"su,omitempty"`
+	Offline   bool            `json:"o,omitempty"`
+	Absolute  int64           `json:"a"` // seconds a grant lives
+	Expires   int64           `json:"x"` // seconds since 1970
 
 	Delivery string        `json:"d,omitempty"`
 	Confirm  oauth.Confirm `json:"cn,omitzero"`
@@ -66,13 +67,13 @@ func Journey(r *Record, key string, c *oauth.Client) (oauth.Request, error) {
 	if !slices.Contains(c.GrantTypes, oauth.GrantRefresh) {
 		absolute = collect + c.AccessFor()
 	}
-	n := Note{Kind: r.Kind, Key: key, Client: r.Client, Scope: r.Scope, Resources: r.Resources, Essential: r.Essential, Subject: r.Subject,
+	n := Note{Kind: r.Kind, Key: key, Client: r.Client, Scope: r.Scope, Resources: r.Resources, Details: r.Details, Essential: r.Essential, Subject: r.Subject,
 		Expires: r.Expires, Delivery: r.Delivery, Confirm: r.Confirm, Box: r.Box, Offline: slices.Contains(r.Scope, "offline_access") && slices.Contains(c.GrantTypes, oauth.GrantRefresh), Absolute: int64(absolute.Seconds())}
 	note, err := json.Marshal(n)
 	if err != nil {
 		return oauth.Request{}, fmt.Errorf("write a pending request's note: %w", err)
 	}
-	return oauth.Request{Flow: r.Flow, Journey: journey.Request{Client: c.ID, ClientName: c.Name, PolicyURI: c.PolicyURI, TosURI: c.TosURI, Theme: c.Theme, Scopes: r.Scope, EssentialACR: r.Essential, Subject: r.Subject,
+	return oauth.Request{Flow: r.Flow, Journey: journey.Request{Client: c.ID, ClientName: c.Name, PolicyURI: c.PolicyURI, TosURI: c.TosURI, Theme: c.Theme, Scopes: r.Scope, Details: r.Details, EssentialACR: r.Essential, Subject: r.Subject,
 		Approve: &journey.Approve{Kind: r.Kind, Code: r.Code, Message: r.Message, Place: r.Place}, Context: note}}, nil
 }
 
@@ -128,7 +129,7 @@ func used(key string, expires int64) identity.Write {
 
 // grant does not rest on the session of the browser they decided in: what waits is elsewhere.
 func grant(n *Note, v *verdict.Verdict, now time.Time) (g identity.Grant, err error) {
-	request, err := json.Marshal(oauth.Asked{Resources: n.Resources, GrantType: n.grantType()})
+	request, err := json.Marshal(oauth.Asked{Resources: n.Resources, Details: n.Details, GrantType: n.grantType()})
 	if err != nil {
 		return g, fmt.Errorf("make a grant: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/authentication"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/details"
 	"github.com/stile-id/stile/server/oauth/wire"
 )
 
@@ -25,6 +26,7 @@ type Desk struct {
 	Clients       *authentication.Authenticator
 	Authenticator oauth.Authenticator
 	Pending       *Store
+	Details       *details.Types
 	Transient     transient.Store
 	Random        io.Reader
 	Session       func(r *http.Request) *identity.Session // the browser's live session, nil for none
@@ -155,17 +157,23 @@ func (d *Desk) Method(w http.ResponseWriter, r *http.Request) {
 }
 
 var (
-	errScope   = oauth.Fail(oauth.InvalidScope, "The scope is malformed, or the client may have none of it.")
-	errTarget  = oauth.Fail(oauth.InvalidTarget, "The resource is not one that tokens of this client may be for.")
-	errDetails = oauth.Fail(oauth.InvalidDetails, "Authorization details are not offered here.")
+	errScope  = oauth.Fail(oauth.InvalidScope, "The scope is malformed, or the client may have none of it.")
+	errTarget = oauth.Fail(oauth.InvalidTarget, "The resource is not one that tokens of this client may be for.")
 )
 
-// Wanted reads scopes and resources as the authorization endpoint does: what the client may not have is left out, unless nothing is left. Authorization
-// details are refused: nobody would see them.
-func Wanted(c *oauth.Client, p wire.Params) (scopes, resources []string, err error) {
-	if p.Has("authorization_details") {
-		return nil, nil, errDetails
+// Want reads into a record what the client wants, as the authorization endpoint does: scopes that it may not have are left out, unless nothing is left;
+// resources and authorization details (RFC 9396) are all right or refused. The person is shown them where they decide.
+func (d *Desk) Want(r *Record, c *oauth.Client, p wire.Params) (err error) {
+	if r.Scope, r.Resources, err = wanted(c, p); err != nil {
+		return err
 	}
+	if text := p.Get("authorization_details"); text != "" {
+		r.Details, err = d.Details.Read(text, c.Details)
+	}
+	return err
+}
+
+func wanted(c *oauth.Client, p wire.Params) (scopes, resources []string, err error) {
 	asked := p.Words("scope")
 	if slices.ContainsFunc(asked, func(s string) bool { return !client.Scope(s) }) {
 		return nil, nil, errScope

@@ -32,23 +32,24 @@ const (
 
 // Record is one request that waits.
 type Record struct {
-	Kind      string   `json:"k"`
-	Client    string   `json:"c"`
-	Flow      string   `json:"f"`
-	Scope     []string `json:"s,omitempty"`
-	Resources []string `json:"r,omitempty"`
-	Essential []string `json:"e,omitempty"`  // assurances of which one must be reached
-	Subject   string   `json:"su,omitempty"` // the only one who may decide
-	Code      string   `json:"uc,omitempty"` // what the person types in
-	Message   string   `json:"m,omitempty"`  // binding message
-	Place     string   `json:"p,omitempty"`  // network address that asks
-	Begun     int      `json:"b,omitempty"`  // journeys begun for it
-	Interval  int64    `json:"i"`            // seconds between two questions
-	Asked     int64    `json:"a,omitempty"`  // when the client asked last, in milliseconds since 1970
-	Expires   int64    `json:"x"`            // seconds since 1970
-	State     string   `json:"st,omitempty"`
-	Grant     string   `json:"g,omitempty"`
-	Told      bool     `json:"t,omitempty"` // the client was given the grant, and asks in vain from then on (CIBA Core §11: invalid_grant)
+	Kind      string          `json:"k"`
+	Client    string          `json:"c"`
+	Flow      string          `json:"f"`
+	Scope     []string        `json:"s,omitempty"`
+	Resources []string        `json:"r,omitempty"`
+	Details   json.RawMessage `json:"ad,omitempty"` // authorization details, as details.Types reads them
+	Essential []string        `json:"e,omitempty"`  // assurances of which one must be reached
+	Subject   string          `json:"su,omitempty"` // the only one who may decide
+	Code      string          `json:"uc,omitempty"` // what the person types in
+	Message   string          `json:"m,omitempty"`  // binding message
+	Place     string          `json:"p,omitempty"`  // network address that asks
+	Begun     int             `json:"b,omitempty"`  // journeys begun for it
+	Interval  int64           `json:"i"`            // seconds between two questions
+	Asked     int64           `json:"a,omitempty"`  // when the client asked last, in milliseconds since 1970
+	Expires   int64           `json:"x"`            // seconds since 1970
+	State     string          `json:"st,omitempty"`
+	Grant     string          `json:"g,omitempty"`
+	Told      bool            `json:"t,omitempty"` // the client was given the grant, and asks in vain from then on (CIBA Core §11: invalid_grant)
 
 	Delivery string        `json:"d,omitempty"`  // how the client hears of the decision; poll when empty
 	Confirm  oauth.Confirm `json:"cn,omitzero"`  // what pushed tokens are bound to
