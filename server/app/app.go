@@ -176,7 +176,7 @@ func (s *Server) flowFolder(o Options) (fs.FS, error) {
 	}
 	dir := s.FlowsDir()
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("flows: there is no folder %s", dir)
+		return nil, fmt.Errorf("flows: there is no folder %s; name one with `flows:`, or let `stile init DIR` write some to begin with", dir)
 	}
 	return os.DirFS(dir), nil
 }

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/stile-id/stile/server/oauth/client"
 )
 
 // around is what the shipped flows call.
@@ -262,5 +264,35 @@ func TestGuide_ZeroTrustAPI(t *testing.T) {
 	}
 	if a := call(v, "/orders/42", "Authorization", "Bearer "+good); a.status != 401 {
 		t.Errorf("a revoked token: %d", a.status)
+	}
+}
+
+// TestS043_GatewaysTellPathsAsTheyAre: a gateway that appends the caller's path gets an answer about it, never the address of another.
+func TestS043_GatewaysTellPathsAsTheyAre(t *testing.T) {
+	p := serveText(t, t.TempDir(), func(base, listen string) string {
+		return fmt.Sprintf(`issuer: %s
+listen: %s
+data: data
+flows: flows
+%sclients:
+  - id: edge
+    secrets: [%s]
+    grant_types: [client_credentials]
+    audience: [https://api.example.com]
+gateways:
+  orders: { client: edge, audience: "https://api.example.com", proofs: { origin: "https://api.example.com", from: path } }
+`, base, listen, around, client.Kept("edge-secret"))
+	})
+	v := visit(t, p.base)
+	for _, path := range []string{"/a", "", "/", "//a", "/a//b", "/a/../b", "/../admin", "/%2e%2e/admin", "/a%2Fb"} {
+		a, err := v.send(http.MethodGet, "/gateway/orders"+path, nil, func(r *http.Request) {
+			r.Header.Set("Stile-Gateway", "Basic "+base64.StdEncoding.EncodeToString([]byte("edge:edge-secret")))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.status != http.StatusUnauthorized || a.location != "" || a.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s: %d %s", path, a.status, a.location)
+		}
 	}
 }

@@ -28,7 +28,7 @@ func (s *Server) newPages() (*pages.Pages, diag.Problems, diag.Sources, error) {
 
 // newHandler puts all routes together, behind what every request passes.
 func (s *Server) newHandler(ctx context.Context, extra func(*mux.Router, *Server) error) error {
-	r := mux.NewRouter()
+	r := mux.NewRouter().SkipClean(true) // a path is what was asked for: gateways and token handlers hand it on as it is
 	if err := s.mountOAuth(ctx, r); err != nil {
 		return err
 	}

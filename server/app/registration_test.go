@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -230,6 +231,49 @@ providers:
 			}
 		}
 	})
+}
+
+// TestS003_AppsThatGoWhileAPersonSignsIn: an app that is removed, or its address, before a person has finished: they are told so on a page, are sent nowhere,
+// and nobody is woken as if our side were broken.
+func TestS003_AppsThatGoWhileAPersonSignsIn(t *testing.T) {
+	p := serveText(t, t.TempDir(), func(base, listen string) string {
+		return fmt.Sprintf("issuer: %s\nlisten: %s\ndata: data\nflows: flows\npassword: { memory: 64, iterations: 1 }\n%sregistration:\n  open: app\n  kinds:\n    app: { flows: { default: signin }, scopes: [openid] }\n", base, listen, around)
+	})
+	for name, c := range map[string]struct {
+		change func(address, token, id, secret string) int
+		page   string
+	}{
+		"removed": {func(address, token, _, _ string) int {
+			s, _ := sendJSON(t, http.MethodDelete, address, token, "")
+			return s
+		}, "error.client-unknown"},
+		"address": {func(address, token, id, secret string) int {
+			s, _ := sendJSON(t, http.MethodPut, address, token, `{"client_id":"`+id+`","client_secret":"`+secret+`","redirect_uris":["https://rp.example/other"]}`)
+			return s
+		}, "error.redirect-mismatch"},
+	} {
+		status, m := sendJSON(t, http.MethodPost, p.base+"/register", "", `{"redirect_uris":["https://rp.example/cb"]}`)
+		if status != http.StatusCreated {
+			t.Fatalf("%s: %d %v", name, status, m)
+		}
+		text := func(member string) string { s, _ := m[member].(string); return s }
+		v := visit(t, p.base)
+		v.path = v.must(http.MethodGet, "/authorize?"+url.Values{"client_id": {text("client_id")}, "response_type": {"code"}, "redirect_uri": {"https://rp.example/cb"}, "scope": {"openid"},
+			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"}}.Encode(), nil, http.StatusSeeOther).location
+		v.show()
+		v.post("identifier", "ann@example.com")
+		v.post("password", secret)
+		if s := c.change(text("registration_client_uri"), text("registration_access_token"), text("client_id"), text("client_secret")); s >= 300 {
+			t.Fatalf("%s: %d", name, s)
+		}
+		a, err := v.send(http.MethodPost, v.path, v.form())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.status != http.StatusBadRequest || a.location != "" || !strings.Contains(a.body, `data-prompt="`+c.page+`"`) {
+			t.Errorf("%s: %d %s %.300s", name, a.status, a.location, a.body)
+		}
+	}
 }
 
 // TestS023_S110_PolicyAndTermsAreLinks: whoever is asked what an app may have can read its policy and terms first, of clients of the settings and

@@ -21,7 +21,7 @@ type Settings struct {
 	Name       string               `json:"name,omitempty" jsonschema_description:"What people see where no client is named. Default: the issuer's host."`
 	Listen     string               `json:"listen,omitempty" jsonschema_description:"Address to listen on. Default: localhost:8080."`
 	Data       string               `json:"data,omitempty" jsonschema_description:"Directory for the embedded store and the master key. Default: ./data beside this file."`
-	Flows      string               `json:"flows,omitempty" jsonschema_description:"Directory of the flows. Default: the flows that ship with Stile."`
+	Flows      string               `json:"flows,omitempty" jsonschema_description:"Directory of the flows. Default: flows, beside this file. stile init DIR writes some to begin with."`
 	Themes     string               `json:"themes,omitempty" jsonschema_description:"Directory of the themes, one folder each."`
 	Ledger     Ref                  `json:"ledger,omitempty" jsonschema_description:"postgres://… as env: or file: reference, or written out when it holds no password. Default: SQLite in the data directory."`
 	Transient  Ref                  `json:"transient,omitempty" jsonschema_description:"redis://… or rediss://…, likewise. Default: beside the ledger in SQLite."`

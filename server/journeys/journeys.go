@@ -197,6 +197,7 @@ func (s *Journeys) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := web.Problem{Reference: web.RequestID(r.Context())}
 	var bad *run.BadInput
 	var body *web.ErrBody
+	var known *web.ErrProblem
 	level := slog.LevelInfo
 	switch {
 	case errors.Is(err, run.ErrGone):
@@ -209,6 +210,8 @@ func (s *Journeys) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Status, p.ID = http.StatusBadRequest, "bad-request"
 	case errors.As(err, &body):
 		p.Status, p.ID = body.Status, "bad-request"
+	case errors.As(err, &known):
+		p.Status, p.ID = known.Status, known.ID
 	case errors.Is(err, action.ErrBusy):
 		p.Status, p.ID = http.StatusServiceUnavailable, "busy"
 		w.Header().Set("Retry-After", "2")

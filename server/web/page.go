@@ -43,6 +43,16 @@ type Problem struct {
 	Locale    []string
 }
 
+// ErrProblem is a failure that has a page of its own: it is not our side that is broken, and trying again would mend nothing.
+type ErrProblem struct {
+	Status int
+	ID     string // of the page
+	Cause  error
+}
+
+func (e *ErrProblem) Error() string { return e.Cause.Error() }
+func (e *ErrProblem) Unwrap() error { return e.Cause }
+
 // Pages renders for people. Both write the whole answer, headers included.
 type Pages interface {
 	Prompt(w http.ResponseWriter, r *http.Request, p Page)

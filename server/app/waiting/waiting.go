@@ -46,7 +46,14 @@ func (s *Room) Mount(r *mux.Router, d device.Handler, b backchannel.Handler) {
 func (s *Room) Finish(front *authorize.Handler, clients oauth.Clients) func(context.Context, journey.Ending, string, journey.Request) (string, error) {
 	return func(ctx context.Context, e journey.Ending, id string, q journey.Request) (string, error) {
 		if !pending.Is(q.Context) {
-			return front.Finish(ctx, e, id, q.Context)
+			location, err := front.Finish(ctx, e, id, q.Context)
+			switch { // the app was removed, or its address, while the person signed in
+			case errors.Is(err, oauth.ErrNoClient):
+				err = &web.ErrProblem{Status: http.StatusBadRequest, ID: "client-unknown", Cause: err}
+			case errors.Is(err, authorize.ErrRedirect):
+				err = &web.ErrProblem{Status: http.StatusBadRequest, ID: "redirect-mismatch", Cause: err}
+			}
+			return location, err
 		}
 		state, _, err := s.Pending.Finish(ctx, clients, e, id, q.Context, s.Now())
 		if err != nil && !errors.Is(err, pending.ErrGone) {

@@ -128,7 +128,7 @@ func (h *Handler) Finish(ctx context.Context, ending journey.Ending, journeyID s
 		return "", fmt.Errorf("finish an authorization request: %w", err)
 	}
 	if !client.Allowed(c.Redirects, n.Redirect) {
-		return "", errRedirect
+		return "", ErrRedirect
 	}
 	if e := h.judge(c, n, ending, journeyID); e != nil {
 		return h.refuse(ctx, c, n, e)

@@ -112,9 +112,9 @@ func redirectTo(w http.ResponseWriter, location string) {
 func (h *Handler) page(w http.ResponseWriter, r *http.Request, err error) {
 	status, id := http.StatusBadRequest, ProblemRequest
 	switch e := wire.Told(err); {
-	case errors.Is(err, errNoClient):
+	case errors.Is(err, errNoClient), errors.Is(err, oauth.ErrNoClient):
 		id = ProblemClient
-	case errors.Is(err, errRedirect):
+	case errors.Is(err, ErrRedirect):
 		id = ProblemRedirect
 	case e.Status() >= 500:
 		status, id = http.StatusServiceUnavailable, ProblemServer

@@ -60,7 +60,7 @@ func (h *Push) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case wire.TooLarge(err):
 		wire.NoStore(w)
 		wire.JSON(w, http.StatusRequestEntityTooLarge, wire.Body(wire.Told(err)))
-	case errors.Is(err, errRedirect):
+	case errors.Is(err, ErrRedirect):
 		wire.Failure(w, r, h.Log, oauth.Fail(oauth.InvalidRequest, "The redirect_uri is not one of the client's.").With(err))
 	case err != nil:
 		wire.Failure(w, r, h.Log, err)

@@ -8,7 +8,8 @@ import (
 	"github.com/stile-id/stile/server/oauth/client"
 )
 
-var errRedirect = errors.New("authorize: not one of the client's redirect URIs")
+// ErrRedirect: there is nowhere to send the browser, since the address is not one of the client's (any more).
+var ErrRedirect = errors.New("authorize: not one of the client's redirect URIs")
 
 // redirectURI is where answers go: the one presented if it is registered, or the only registered one (OAuth 2.1 §4.1.1). Whatever
 // happened before, answers go nowhere else.
@@ -27,7 +28,7 @@ func redirect(c *oauth.Client, presented string) (string, error) {
 		return c.Redirects[0], nil
 	}
 	if presented == "" || !client.Allowed(c.Redirects, presented) {
-		return "", errRedirect
+		return "", ErrRedirect
 	}
 	return presented, nil
 }

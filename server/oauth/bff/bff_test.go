@@ -2,6 +2,7 @@ package bff
 
 import (
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -90,6 +91,38 @@ func TestS076_Cookies(t *testing.T) {
 	}
 	if err := h.keep(httptest.NewRecorder(), &app{id: "spa", client: c}, held{Access: strings.Repeat("x", 4000)}); err == nil {
 		t.Error("a cookie that no browser keeps is set")
+	}
+}
+
+// TestS076_ClientsThatCannotBeKept: settings under which no login could succeed are told when they are read, not by a page that fails.
+func TestS076_ClientsThatCannotBeKept(t *testing.T) {
+	const issuer = "https://id.example.com"
+	good := oauth.Client{ID: "spa", Redirects: []string{issuer + "/bff/spa/callback"}, Scopes: []string{"openid"}, GrantTypes: []string{oauth.GrantCode, oauth.GrantRefresh}, Flows: oauth.Flows{Default: "signin"}}
+	check := func(change func(*oauth.Client)) []error {
+		c := good
+		change(&c)
+		return Check(issuer, "spa", App{Home: "https://shop.example.com/"}, []oauth.Client{c})
+	}
+	if errs := check(func(*oauth.Client) {}); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if errs := check(func(c *oauth.Client) { c.Scopes, c.GrantTypes = nil, nil }); len(errs) > 0 {
+		t.Errorf("defaults: %v", errs)
+	}
+	for name, change := range map[string]func(*oauth.Client){
+		"openid":         func(c *oauth.Client) { c.Scopes = []string{"orders"} },
+		"grant type":     func(c *oauth.Client) { c.GrantTypes = []string{oauth.GrantCredentials} },
+		"dpop":           func(c *oauth.Client) { c.DPoP = oauth.Required },
+		"tls_bound":      func(c *oauth.Client) { c.TLSBound = true },
+		"par":            func(c *oauth.Client) { c.PAR = oauth.Required },
+		"signed":         func(c *oauth.Client) { c.SignedRequests = oauth.Required },
+		"profile":        func(c *oauth.Client) { c.Profile = oauth.ProfileFAPI2 },
+		"response_modes": func(c *oauth.Client) { c.Modes = []string{"form_post", "query"} },
+		"encrypted":      func(c *oauth.Client) { c.IDTokenEncAlg = "ECDH-ES" },
+	} {
+		if errs := check(change); len(errs) == 0 || !strings.Contains(errors.Join(errs...).Error(), name) {
+			t.Errorf("%s: %v", name, errs)
+		}
 	}
 }
 

@@ -75,7 +75,7 @@ func (h *Handler) Mount(r *mux.Router) {
 		call("/session", http.MethodGet, h.session)
 		call("/refresh", http.MethodPost, h.refresh)
 		call("/logout", http.MethodPost, h.logout)
-		r.PathPrefix(at + "/api/").HandlerFunc(func(w http.ResponseWriter, q *http.Request) { h.call(w, q, id, a, h.proxy) })
+		r.PathPrefix(at + "/api/").Methods(append(methods(), http.MethodOptions)...).HandlerFunc(func(w http.ResponseWriter, q *http.Request) { h.call(w, q, id, a, h.proxy) })
 	}
 }
 
@@ -89,6 +89,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, id string, a App
 		return
 	}
 	serve(w, r, &app{App: a, id: id, client: c})
+}
+
+// methods are those an API is called with. TRACE is none: its answer would show the script the token.
+func methods() []string {
+	return []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 }
 
 // call lets scripts of the app's origin in, and of our own. What a script may read of another origin it may only with our word for it,
@@ -108,7 +113,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, id string, a App,
 		head.Set("Access-Control-Allow-Credentials", "true")
 	}
 	if r.Method == http.MethodOptions {
-		head.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+		head.Set("Access-Control-Allow-Methods", strings.Join(methods(), ", "))
 		head.Set("Access-Control-Allow-Headers", Header+", Accept, Content-Type, If-Match, If-None-Match")
 		w.WriteHeader(http.StatusNoContent)
 		return

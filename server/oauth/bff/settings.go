@@ -8,6 +8,7 @@ import (
 
 	"github.com/stile-id/stile/server/oauth"
 	"github.com/stile-id/stile/server/oauth/client"
+	"github.com/stile-id/stile/server/oauth/reply"
 )
 
 // App is a single-page app whose tokens are kept here.
@@ -45,6 +46,10 @@ func Check(issuer, id string, a App, clients []oauth.Client) []error {
 	if c.Auth != "" && c.Auth != oauth.AuthBasic {
 		problem("client %q must have auth: client_secret_basic, or none written", id)
 	}
+	c.Auth = oauth.AuthBasic
+	for _, bad := range unfit(c) {
+		problem("client %q %s", id, bad)
+	}
 	for _, s := range a.Scopes {
 		if !c.May(s) {
 			problem("scopes: client %q may not have %q", id, s)
@@ -57,5 +62,24 @@ func Check(issuer, id string, a App, clients []oauth.Client) []error {
 			problem("the API %q: a name has small letters, digits, - and _; a base is an address without query and last slash", name)
 		}
 	}
+	return out
+}
+
+// unfit says what of a client's settings the handler cannot do, so that its every login would fail: it brings no proof and no certificate, signs and
+// pushes nothing, takes its answer from the query and reads the ID token.
+func unfit(c oauth.Client) []string {
+	c, _ = client.Check(c) // with defaults and what the profile says; what is wrong with it is told elsewhere
+	var out []string
+	say := func(bad bool, what string) {
+		if bad {
+			out = append(out, what)
+		}
+	}
+	say(!c.May("openid"), "needs the scope openid")
+	say(!slices.Contains(c.GrantTypes, oauth.GrantCode), "needs the grant type "+oauth.GrantCode)
+	say(c.DPoP == oauth.Required || c.TLSBound, "has tokens that are bound to a key (dpop, tls_bound, or its profile), and the token handler has none")
+	say(c.PAR == oauth.Required || c.SignedRequests == oauth.Required, "must push or sign its requests (par, signed_requests, or its profile), and the token handler does neither")
+	say(len(c.Modes) > 0 && c.Modes[0] != reply.Query, "must have query as the first of its response_modes")
+	say(c.IDTokenEncAlg != "", "has ID tokens that are encrypted, and the token handler has no key")
 	return out
 }

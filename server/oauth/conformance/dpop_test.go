@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stile-id/stile/server/oauth"
+	"github.com/stile-id/stile/server/oauth/gateway"
 )
 
 // proof makes a DPoP proof for an endpoint.
@@ -216,6 +218,50 @@ func TestS043_Nonces(t *testing.T) {
 	access := m["access_token"]
 	if rec := w.send(w.as("gateway", post("/introspect", form("token", access.(string))))); rec.Code != 200 {
 		t.Errorf("introspection: %d", rec.Code)
+	}
+}
+
+// TestS043_NoncesWhereTokensAreUsed: a client whose proofs must carry a nonce has to put one into those that go with its tokens, too: at userinfo, and
+// through a gateway.
+func TestS043_NoncesWhereTokensAreUsed(t *testing.T) {
+	w := newWorld(t, func(list []oauth.Client) []oauth.Client {
+		for i := range list {
+			if list[i].ID == "web" {
+				list[i].DPoPNonce = oauth.Required
+			}
+		}
+		return list
+	})
+	forward, err := gateway.New(oauth.Issuer(issuer), gateway.Settings{"orders": {Client: "gateway", Audience: "https://api.example", Proofs: &gateway.Proofs{Origin: "https://api.example", From: "path"}}},
+		w.authn, w.intro, w.sender, w.now, slog.New(slog.DiscardHandler))
+	w.must(err)
+	forward.Mount(w.router)
+	k := newKey(t, "ES256", "")
+	nonce := map[string]any{"nonce": w.sender.Nonce()}
+	_, m, _ := w.proving(w.redeeming("web", w.code("web", "scope", "openid", "resource", "https://api.example")), w.proof(k, "POST", "/token", nonce))
+	token, _ := m["access_token"].(string)
+	for name, through := range map[string]func(proof string) *httptest.ResponseRecorder{
+		"userinfo": func(proof string) *httptest.ResponseRecorder { return w.see("DPoP", token, proof) },
+		"gateway": func(proof string) *httptest.ResponseRecorder {
+			r := get(gateway.Path+"orders/userinfo", nil)
+			r.Header.Set("Authorization", "DPoP "+token)
+			r.Header.Set("DPoP", proof)
+			r.Header.Set(gateway.Header, "Basic "+base64.StdEncoding.EncodeToString([]byte("gateway:"+secret)))
+			return w.send(r)
+		},
+	} {
+		about := ath(token)
+		if name == "gateway" {
+			about["htu"] = "https://api.example/userinfo"
+		}
+		rec := through(w.proof(k, "GET", "/userinfo", about))
+		if rec.Code != 401 || rec.Header().Get("DPoP-Nonce") == "" || !strings.Contains(rec.Header().Get("WWW-Authenticate"), "use_dpop_nonce") {
+			t.Errorf("%s without a nonce: %d %v", name, rec.Code, rec.Header())
+		}
+		about["nonce"] = rec.Header().Get("DPoP-Nonce")
+		if rec = through(w.proof(k, "GET", "/userinfo", about)); rec.Code != 200 {
+			t.Errorf("%s with the one it was given: %d %v", name, rec.Code, rec.Header())
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Sender) Holds(ctx context.Context, r *http.Request, c *oauth.Client, to
 	if !dpop {
 		return nil
 	}
-	at.Key, at.Algorithms = to.JKT, c.Rules().Algorithms
+	at.Key, at.Nonce, at.Algorithms = to.JKT, c.DPoPNonce == oauth.Required, c.Rules().Algorithms
 	_, err := s.Check(ctx, r, at)
 	return err
 }
