@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,18 @@ func TestS076_TokenHandler(t *testing.T) {
 			return
 		case "/v1/none":
 			w.WriteHeader(http.StatusNotFound)
+		case "/v1/announced", "/v1/endless":
+			if strings.HasSuffix(r.URL.Path, "announced") {
+				w.Header().Set("Content-Length", strconv.Itoa(33<<20))
+			}
+			for range 33 {
+				_, _ = w.Write(make([]byte, 1<<20))
+			}
+			return
+		case "/v1/breaks":
+			_, _ = io.WriteString(w, `{"orders":`)
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
 		}
 		w.Header().Set("Set-Cookie", "api=1")
 		w.Header().Set("Access-Control-Allow-Origin", "*")
@@ -156,6 +169,25 @@ func TestS076_TokenHandler(t *testing.T) {
 	for _, method := range []string{http.MethodTrace, "TRACK", "PROPFIND"} {
 		if a = call(v, method, "/bff/spa/api/orders/x", ""); a.status != http.StatusMethodNotAllowed || len(calls) > 0 {
 			t.Errorf("%s: %d", method, a.status)
+		}
+	}
+
+	// An answer that is too long, or breaks off, is none: half of it must not pass for the whole.
+	for _, path := range []string{"announced", "endless", "breaks"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+"/bff/spa/api/orders/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Stile-BFF", "1")
+		res, err := v.http.Do(r)
+		<-calls
+		if err != nil {
+			continue // it broke before the first byte was on its way
+		}
+		n, err := io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if err == nil && res.StatusCode != http.StatusBadGateway {
+			t.Errorf("%s: %d with %d bytes, as if that were all", path, res.StatusCode, n)
 		}
 	}
 

@@ -240,6 +240,9 @@ func (s *Server) scopes() []string {
 				out = append(out, x)
 			}
 		}
+		if c.Offline && !slices.Contains(out, "offline_access") {
+			out = append(out, "offline_access") // apps look for it here before they ask for it
+		}
 	}
 	slices.Sort(out[1:])
 	return out

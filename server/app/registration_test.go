@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -72,8 +73,12 @@ func TestS110_RegistrationOnEveryStore(t *testing.T) {
 			text := productSettings(base, listen, stores)
 			return strings.Replace(text, "limits: { failures: { burst: 0, per: 1m }, mail: { burst: 0, per: 1m } }\n", registrationSettings, 1)
 		})
-		if _, m := sendJSON(t, "GET", p.base+"/.well-known/openid-configuration", "", ""); m["registration_endpoint"] != p.base+"/register" {
-			t.Fatalf("%v", m["registration_endpoint"])
+		_, told := sendJSON(t, "GET", p.base+"/.well-known/openid-configuration", "", "")
+		if told["registration_endpoint"] != p.base+"/register" {
+			t.Fatalf("%v", told["registration_endpoint"])
+		}
+		if scopes, _ := told["scopes_supported"].([]any); !slices.Contains(scopes, any("offline_access")) || !slices.Contains(scopes, any("api")) {
+			t.Errorf("scopes that clients may ask for are not told: %v", scopes)
 		}
 		body := func(name string) string {
 			return `{"client_name":"` + name + `","redirect_uris":["https://rp.example/cb"],"grant_types":["client_credentials","authorization_code"]}`

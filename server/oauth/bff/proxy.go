@@ -85,13 +85,19 @@ func (h *Handler) proxy(w http.ResponseWriter, r *http.Request, a *app) {
 		h.refuse(w, http.StatusBadGateway, "api_redirects") // it might lead anywhere
 		return
 	}
+	if res.ContentLength > maxCame && r.Method != http.MethodHead {
+		h.refuse(w, http.StatusBadGateway, "api_too_large")
+		return
+	}
 	for _, name := range came() {
 		if v := res.Header.Get(name); v != "" {
 			w.Header().Set(name, v)
 		}
 	}
 	w.WriteHeader(res.StatusCode)
-	_, _ = io.Copy(w, io.LimitReader(res.Body, maxCame)) // the caller may have gone
+	if n, err := io.Copy(w, io.LimitReader(res.Body, maxCame+1)); err != nil || n > maxCame {
+		panic(http.ErrAbortHandler) // the connection breaks: what came so far must not pass for the whole. Or the caller has gone
+	}
 }
 
 var errTarget = errors.New("bff: the path cannot be read")

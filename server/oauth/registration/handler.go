@@ -105,6 +105,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, status int, bod
 	case errors.As(err, &told) && told.Code == oauth.InvalidToken:
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		wire.Failure(w, r, h.Log, err)
+	case errors.Is(err, identity.ErrConflict): // two changes at once: nothing of ours is broken, so nobody is woken
+		wire.NoStore(w)
+		w.Header().Set("Retry-After", "1")
+		wire.JSON(w, errMeantime.Status(), wire.Body(errMeantime))
 	case err != nil:
 		wire.Failure(w, r, h.Log, err)
 	default:
