@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 )
 
@@ -70,8 +71,10 @@ func (l *lite) write() {
 	}
 }
 
-// gather takes first and whatever waits behind it, without waiting for more.
+// gather takes first and whatever waits behind it, without waiting for more. Whoever is about to hand work in and lacks only a processor gets one
+// first, as long as that brings more: a commit costs as much for one unit as for ten, and where nobody else is ready yielding costs nothing.
 func (l *lite) gather(group []*unit, first *unit) []*unit {
+	had := 0
 	for u := first; ; {
 		if u.state.CompareAndSwap(waiting, taken) {
 			group = append(group, u)
@@ -79,10 +82,16 @@ func (l *lite) gather(group []*unit, first *unit) []*unit {
 		if len(group) == maxGroup {
 			return group
 		}
-		select {
-		case u = <-l.queue:
-		default:
-			return group
+		for u = nil; u == nil; {
+			select {
+			case u = <-l.queue:
+			default:
+				if len(group) == had {
+					return group
+				}
+				had = len(group)
+				runtime.Gosched()
+			}
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -120,6 +122,37 @@ func TestUnits_WholeOrNothing(t *testing.T) {
 			t.Error("a unit is not there")
 		}
 	})
+}
+
+// Units that are ready when the writer wakes share its commit: far fewer pages are logged than units were written, however few processors there are.
+func TestUnits_ShareACommit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	d, ctx := opened(t, "sqlite:"+path), within(t)
+	logged := func() int64 {
+		info, err := os.Stat(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size() / 4120 // a page and its header
+	}
+	if err := d.Unit(ctx, func(tx *database.Tx) error { return put(tx, "0") }); err != nil {
+		t.Fatal(err)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that whoever is ready is so before the writer wakes
+	before := logged()
+	const units = 64
+	var wait sync.WaitGroup
+	for i := range units {
+		wait.Go(func() {
+			if err := d.Unit(ctx, func(tx *database.Tx) error { return put(tx, fmt.Sprint("unit", i)) }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if n := logged() - before; n > units/4 {
+		t.Errorf("%d pages were logged for %d units", n, units)
+	}
 }
 
 // Work abandoned while it waits is not done; the writer goes on.

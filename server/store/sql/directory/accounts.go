@@ -21,17 +21,17 @@ var _ identity.Directory = Directory{}
 // ErrSeveral: more than one account fits, so none is meant for certain.
 var ErrSeveral = errors.New("directory: several accounts fit")
 
-// An account is read with its identifiers and credentials in one trip; between who and rest stands a query for its id. Rows are told
-// apart by their first column.
+// An account is read with its identifiers and credentials in one trip; between who and rest stands a query for its id, which a unique key
+// lets find at most one: compared with `=`, it costs no table of ids for each part. Rows are told apart by their first column.
 const (
 	who  = `WITH who AS (`
 	rest = `)
 	SELECT 0 AS what, a.id AS t1, a.status AS t2, a.attributes AS t3, '' AS t4, '' AS t5, '' AS t6, a.created AS n1, a.updated AS n2, a.version AS n3
-		FROM accounts a WHERE a.id IN (SELECT id FROM who)
+		FROM accounts a WHERE a.id = (SELECT id FROM who)
 	UNION ALL SELECT 1, i.kind, i.canonical, i.typed, '', '', '', CASE WHEN i.verified THEN 1 ELSE 0 END, i.place, 0
-		FROM identifiers i WHERE i.account IN (SELECT id FROM who)
+		FROM identifiers i WHERE i.account = (SELECT id FROM who)
 	UNION ALL SELECT 2, c.id, c.kind, c.key, c.label, c.data, c.stamp, c.created, c.last_used, 0
-		FROM credentials c WHERE c.account IN (SELECT id FROM who)`
+		FROM credentials c WHERE c.account = (SELECT id FROM who)`
 
 	byID         = who + `SELECT CAST($1 AS TEXT) AS id` + rest
 	byIdentifier = who + `SELECT account AS id FROM identifiers WHERE kind = $1 AND canonical = $2 AND verified` + rest
