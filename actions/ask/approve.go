@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/stile-id/stile/engine/action"
+	"github.com/stile-id/stile/engine/journey"
 	"github.com/stile-id/stile/engine/verdict"
 )
 
@@ -20,6 +21,9 @@ func Approve() action.Action {
 				{Name: "refused", About: "they did not mean it"}}}
 		},
 		func(_ context.Context, _ ApproveSettings, t *action.Turn) (action.Result, error) {
+			if who := t.View.Request().Subject; who != "" && who != t.View.SubjectID() { // its message is for one person's eyes; it goes on waiting for them
+				return action.Result{Deny: &journey.Denial{Code: "login_required", Reason: "somebody else is asked"}}, nil
+			}
 			if t.Input == nil {
 				p := approvePrompt(t.View)
 				rows, err := detailRows(t.View.Request().Details)

@@ -230,6 +230,16 @@ func TestApprove(t *testing.T) {
 	if l := p.Rows[0].Lines; l[1].Args["value"] != "1000000.10" || l[2].Args["value"] != "9007199254740993" { // as they were written
 		t.Errorf("shown %+v", l)
 	}
+	for _, pressed := range []bool{false, true} { // whoever has the link and is not the one asked sees nothing, and decides nothing
+		other := at.New(t, ask.Approve(), `{}`, at.View{Account: at.Account("bob"), Asked: journey.Request{Client: "desk", Subject: "ann", Approve: &journey.Approve{Kind: "backchannel", Message: "Order 4711"}}})
+		res := other.Enter()
+		if pressed {
+			res = other.Press("refuse")
+		}
+		if res.Deny == nil || res.Deny.Code != "login_required" || res.Prompt != nil || len(res.Evidence) > 0 {
+			t.Errorf("pressed %v: %+v", pressed, res)
+		}
+	}
 	broken := at.New(t, ask.Approve(), `{}`, at.View{Account: at.Account("ann"), Asked: journey.Request{Client: "desk", Details: json.RawMessage(`{`)}})
 	if _, err := broken.Run(nil); err == nil {
 		t.Error("somebody is asked about what nobody can read")
