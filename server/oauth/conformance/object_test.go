@@ -121,7 +121,9 @@ func TestS039_SigningIsRequired(t *testing.T) {
 
 func TestS039_S057_RequestURI(t *testing.T) {
 	k := newKey(t, "ES256", "k")
-	w := newWorld(t, signing(t, k, func(c *oauth.Client) { c.RequestURIs = []string{"https://app.example/r", "https://app.example/r#l__qKVppPDM8BaXBmg5wxyXmCfEffLuCJA81xJRl_Oo"} }))
+	w := newWorld(t, signing(t, k, func(c *oauth.Client) {
+		c.RequestURIs = []string{"https://app.example/r", "https://app.example/r#l__qKVppPDM8BaXBmg5wxyXmCfEffLuCJA81xJRl_Oo"}
+	}))
 	served := ""
 	w.fetch = func(address string) ([]byte, error) {
 		if served == "" || address != "https://app.example/r" {
