@@ -91,8 +91,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, header := range resource.Blank {
 		w.Header().Set(header, "")
 	}
-	token, dpop := shown(r)
-	if token == "" {
+	token, dpop, err := sender.Shown(r)
+	if err != nil {
 		h.challenge(w, r, resource, nil)
 		return
 	}
@@ -127,19 +127,6 @@ func (h *Handler) gateway(r *http.Request, resource Resource) (*oauth.Client, er
 		return nil, errGateway
 	}
 	return c, nil
-}
-
-// shown is the caller's token, in one Authorization header and nowhere else; dpop says by which scheme it came.
-func shown(r *http.Request) (token string, dpop bool) {
-	values := r.Header.Values("Authorization")
-	if len(values) != 1 {
-		return "", false
-	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	if dpop = strings.EqualFold(scheme, "DPoP"); !dpop && !strings.EqualFold(scheme, "Bearer") {
-		return "", false
-	}
-	return strings.TrimSpace(token), dpop
 }
 
 // holds checks that the caller holds what the token is bound to, for the request that the gateway says was made. Only the resource's own
@@ -210,7 +197,7 @@ func (h *Handler) answer(r *http.Request, name string, resource Resource, caller
 // challenge tells the caller, through the gateway, what is missing (RFC 6750 §3, RFC 9470 §3). Settings hold no quotes.
 func (h *Handler) challenge(w http.ResponseWriter, r *http.Request, resource Resource, e *oauth.Error) {
 	status, text := http.StatusUnauthorized, `Bearer realm="stile"`
-	if _, dpop := shown(r); dpop && resource.Proofs != nil { // RFC 9449 §7.1
+	if _, dpop, _ := sender.Shown(r); dpop && resource.Proofs != nil { // RFC 9449 §7.1
 		text = `DPoP algs="` + strings.Join(foreign.Names(), " ") + `"`
 	}
 	if e != nil && sender.NeedsNonce(e) {

@@ -53,14 +53,9 @@ var (
 // caller lets in whoever holds a good token: its client, for the audit trail. A token that is bound to a key needs that key.
 func (o *Operators) caller(r *http.Request) (string, error) {
 	h, ctx := o.Handler, r.Context()
-	headers := r.Header.Values("Authorization")
-	if len(headers) == 0 {
-		return "", sender.ErrNone
-	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	dpop := strings.EqualFold(scheme, "DPoP")
-	if len(headers) > 1 || token == "" || !dpop && !strings.EqualFold(scheme, "Bearer") {
-		return "", errToken
+	token, dpop, err := sender.Shown(r)
+	if err != nil {
+		return "", err
 	}
 	a, err := o.Tokens.ParseAccess(ctx, token, h.Now())
 	switch {

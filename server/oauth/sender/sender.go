@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/stile-id/stile/server/oauth"
 )
@@ -49,6 +50,23 @@ func (s *Sender) Of(ctx context.Context, r *http.Request, c *oauth.Client, path 
 }
 
 var errToken = oauth.Fail(oauth.InvalidToken, "The access token is not valid or has expired.")
+
+// Shown is the access token that a request brings, in one Authorization header and nowhere else (RFC 6750 §2.1, RFC 9449 §7.1); dpop says by which
+// scheme it came. ErrNone without one, and for any other scheme.
+func Shown(r *http.Request) (token string, dpop bool, err error) {
+	values := r.Header.Values("Authorization")
+	if len(values) == 0 {
+		return "", false, ErrNone
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if dpop = strings.EqualFold(scheme, "DPoP"); !dpop && !strings.EqualFold(scheme, "Bearer") {
+		return "", false, ErrNone
+	}
+	if token = strings.TrimSpace(token); token == "" || len(values) > 1 {
+		return "", false, errToken
+	}
+	return token, dpop, nil
+}
 
 // Holds checks, where a token of the client's is used, that whoever brings it holds the keys it is bound to; dpop says that it came by that
 // scheme and at says where it is used (Path or Elsewhere) and which token it is. A bound token does not pass as a bearer token, and an unbound one gains nothing by a proof (RFC 9449 §7.1, RFC 8705 §3).

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,21 +94,10 @@ func bearer(w http.ResponseWriter, r *http.Request) (token string, dpop bool, er
 			return "", false, errPlace
 		}
 	}
-	headers := r.Header.Values("Authorization")
-	if len(headers) > 1 {
+	if len(r.Header.Values("Authorization")) > 1 {
 		return "", false, errPlace
 	}
-	if len(headers) == 0 {
-		return "", false, sender.ErrNone
-	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	if dpop = strings.EqualFold(scheme, "DPoP"); !dpop && !strings.EqualFold(scheme, "Bearer") {
-		return "", false, sender.ErrNone
-	}
-	if token = strings.TrimSpace(token); token == "" {
-		return "", false, errToken
-	}
-	return token, dpop, nil
+	return sender.Shown(r)
 }
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request) (body []byte, mediaType string, c *oauth.Client, err error) {
